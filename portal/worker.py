@@ -1,0 +1,15 @@
+"""The Celery application of a worker: as portal.celery, but patient with Redis.
+
+A worker whose acknowledgement times out stays alive and deaf (SAFETY M13, M14), so the one-second limits that keep pages
+quick must not apply to it.
+"""
+
+from portal.celery import app
+
+app.conf.broker_transport_options = {
+    **app.conf.broker_transport_options,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+    "max_retries": None,
+}
+app.conf.broker_connection_timeout = 5
