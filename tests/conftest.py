@@ -1,0 +1,121 @@
+"""Fixtures for all tests: the database under the portal's role, Redis, the environment of child processes."""
+
+import os
+import secrets
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
+from psycopg import sql
+from pytest_django import DjangoDbBlocker
+
+from portal.celery import app
+from sandbox import processes, servers
+
+
+def as_owner() -> psycopg.Connection:
+    """Connect to the test database as the role that owns the tables."""
+    database = connection.settings_dict
+    return psycopg.connect(
+        host=database["HOST"],
+        port=database["PORT"],
+        dbname=database["NAME"],
+        user=settings.OWNER["USER"],
+        password=settings.OWNER["PASSWORD"],
+    )
+
+
+def _flush(_self: DatabaseOperations, statements: Iterable[str]) -> None:
+    """Empty tables as the owner: the portal's role may not TRUNCATE, and the audit table's triggers let nobody."""
+    with as_owner() as owner:
+        triggers = [
+            row[0]
+            for row in owner.execute(
+                "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass('audit_entry') AND NOT tgisinternal"
+            )
+        ]
+        if triggers:
+            owner.execute("ALTER TABLE audit_entry DISABLE TRIGGER USER")
+        for statement in statements:
+            owner.execute(statement.encode())
+        for trigger in triggers:
+            owner.execute(sql.SQL("ALTER TABLE audit_entry ENABLE ALWAYS TRIGGER {}").format(sql.Identifier(trigger)))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let the owner make the test database, then be the portal's role in every thread until the session ends."""
+    with as_owner() as owner:
+        name = sql.Identifier(connection.settings_dict["NAME"])
+        owner.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(name))
+
+    def become(role: dict[str, Any]) -> None:
+        with django_db_blocker.unblock():
+            connection.close()
+        connection.settings_dict.update({name: role[name] for name in ("USER", "PASSWORD")})
+
+    owner_role = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
+    with pytest.MonkeyPatch.context() as patch:
+        # On the class: while an event loop runs in the thread, Django hands out another connection object.
+        patch.setattr(DatabaseOperations, "execute_sql_flush", _flush)
+        become(settings.PORTAL_DATABASE)
+        yield
+        become(owner_role)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Redis]:
+    """Start one Redis for the tests of this process. A test that kills or freezes Redis starts its own."""
+    server = servers.start_redis(
+        tmp_path_factory.mktemp("redis"),
+        password=secrets.token_urlsafe(),
+        port=processes.free_port(),
+        output=subprocess.DEVNULL,
+        durable=False,
+    )
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: servers.Redis) -> str:
+    """Return the address of an empty Redis."""
+    client = servers.redis.Redis.from_url(redis_server.url)
+    client.flushall()
+    client.close()
+    return redis_server.url
+
+
+@pytest.fixture
+def broker(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Let the portal in this process publish to a real Redis; without it, publishing meets a closed port."""
+    monkeypatch.setattr(settings, "CELERY_BROKER_URL", redis_url)
+    before = app.conf.broker_url
+    app.conf.broker_url = redis_url
+    app.pool.force_close_all()
+    app._pool = app.amqp._producer_pool = None  # type: ignore[attr-defined]
+    yield redis_url
+    app.conf.broker_url = before
+    app.pool.force_close_all()
+    app._pool = app.amqp._producer_pool = None  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def portal_environment(transactional_db: None) -> dict[str, str]:
+    """Return the environment for a child process that is the real portal on this test's database."""
+    database = connection.settings_dict
+    role, password = quote(database["USER"]), quote(database["PASSWORD"], safe="")
+    url = f"postgresql://{role}:{password}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+    return {
+        **os.environ,
+        "DATABASE_URL": url,
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "PYTHONPATH": str(Path(__file__).parent.parent),
+    }
