@@ -1,7 +1,6 @@
 """Publishes hints: a task that is lost or doubled changes nothing, because rows say when they are due (DESIGN 1.1)."""
 
 import logging
-from collections.abc import Callable
 from functools import partial
 from typing import Any, ParamSpec
 
@@ -24,12 +23,14 @@ def hint(task: Task[P, Any], *args: P.args, **_none: P.kwargs) -> None:
         task: The task to nudge.
         args: Its arguments: integers, because a message must hold nothing worth stealing.
     """
-    publish: Callable[[], None] = partial(_publish, task, args)
-    transaction.on_commit(publish, robust=True)
+    transaction.on_commit(partial(publish, task, *args), robust=True)
 
 
-def _publish(task: Task[P, Any], args: tuple[Any, ...]) -> None:
+def publish(task: Task[P, Any], *args: P.args, **_none: P.kwargs) -> bool:
+    """Publish the task now; answers whether a broker took it. Waits a second at most."""
     try:
         task.apply_async(args=args, expires=EXPIRES_SECONDS)
     except OperationalError:
         logger.warning("No broker: %s%s waits for the sweep.", task.name, args)
+        return False
+    return True
