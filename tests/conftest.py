@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.db.backends.postgresql.operations import DatabaseOperations
+from kombu import pools
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
@@ -32,7 +32,7 @@ def as_owner() -> psycopg.Connection:
     )
 
 
-def _flush(_self: DatabaseOperations, statements: Iterable[str]) -> None:
+def _flush(_self: object, statements: Iterable[str]) -> None:
     """Empty tables as the owner: the portal's role may not TRUNCATE, and the audit table's triggers let nobody."""
     with as_owner() as owner:
         triggers = [
@@ -64,7 +64,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     owner_role = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
     with pytest.MonkeyPatch.context() as patch:
         # On the class: while an event loop runs in the thread, Django hands out another connection object.
-        patch.setattr(DatabaseOperations, "execute_sql_flush", _flush)
+        patch.setattr(type(connection.ops), "execute_sql_flush", _flush)
         become(settings.PORTAL_DATABASE)
         yield
         become(owner_role)
@@ -94,17 +94,19 @@ def redis_url(redis_server: servers.Redis) -> str:
 
 
 @pytest.fixture
-def broker(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def broker(redis_url: str) -> Iterator[str]:
     """Let the portal in this process publish to a real Redis; without it, publishing meets a closed port."""
-    monkeypatch.setattr(settings, "CELERY_BROKER_URL", redis_url)
+
+    def publish_to(url: str) -> None:
+        app.conf.broker_url = url
+        # Connections are pooled for the whole process.
+        pools.reset()
+        app._after_fork()
+
     before = app.conf.broker_url
-    app.conf.broker_url = redis_url
-    app.pool.force_close_all()
-    app._pool = app.amqp._producer_pool = None  # type: ignore[attr-defined]
+    publish_to(redis_url)
     yield redis_url
-    app.conf.broker_url = before
-    app.pool.force_close_all()
-    app._pool = app.amqp._producer_pool = None  # type: ignore[attr-defined]
+    publish_to(before)
 
 
 @pytest.fixture
