@@ -114,7 +114,13 @@ def components(request: HttpRequest) -> HttpResponse:
 
 def _entries(now: datetime) -> list[dict[str, Any]]:
     return [
-        {"tone": "done", "icon": "check", "text": "Asked", "note": "because of Thursday", "at": now - timedelta(hours=1)},
+        {
+            "tone": "done",
+            "icon": "check",
+            "text": "Asked",
+            "note": "because of Thursday",
+            "at": now - timedelta(hours=1),
+        },
         {"tone": "done", "icon": "check", "text": "Agreed", "at": now - timedelta(minutes=48)},
         {"tone": "warn", "icon": "clock", "text": "Answered late", "at": now - timedelta(minutes=9)},
         {"tone": "bad", "icon": "x", "text": "Refused once, and sent again", "at": now - timedelta(minutes=3)},

@@ -54,7 +54,7 @@ class NoStore:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Add `Cache-Control: no-store` and `Vary: HX-Request`."""
         response = self.get_response(request)
-        if not request.path.startswith(settings.STATIC_URL):
+        if not request.path.startswith(str(settings.STATIC_URL)):
             response["Cache-Control"] = "no-store"
             patch_vary_headers(response, ["HX-Request"])
         return response

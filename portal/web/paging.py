@@ -78,7 +78,7 @@ def _beyond(keys: Sequence[_Key], values: Sequence[object]) -> Q:
 
 
 def _past(key: _Key, value: object) -> Q:
-    """Rows beyond `value` in one column, with PostgreSQL's place for NULL (after everything, before when descending)."""
+    """Rows beyond `value` in one column, with NULL where PostgreSQL has it: last, or first when descending."""
     if key.descending:
         return Q(**{f"{key.name}__isnull": False}) if value is None else Q(**{f"{key.name}__lt": value})
     if value is None:

@@ -8,11 +8,15 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def length(span: timedelta) -> str:
-    """Say how long something took, in the two largest units that matter: "8 s", "2 min 10 s", "1 h 5 min", "3 d 4 h"."""
+    """Say how long something took, in its two largest units: "8 s", "2 min 10 s", "1 h 5 min", "3 d 4 h"."""
     seconds = max(0, int(span.total_seconds()))
     if seconds < MINUTE:
         return f"{seconds} s"
-    for unit, word, smaller, smaller_word in ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min"), (MINUTE, "min", 1, "s")):
+    for unit, word, smaller, smaller_word in (
+        (DAY, "d", HOUR, "h"),
+        (HOUR, "h", MINUTE, "min"),
+        (MINUTE, "min", 1, "s"),
+    ):
         if seconds >= unit:
             rest = seconds % unit // smaller
             return f"{seconds // unit} {word} {rest} {smaller_word}" if rest else f"{seconds // unit} {word}"
