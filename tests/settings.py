@@ -8,7 +8,8 @@ if OWNER is None:
     message = "tests.servers sets MIGRATION_DATABASE_URL: run pytest with -p tests.servers."
     raise RuntimeError(message)
 PORTAL_DATABASE = _PORTAL["default"]
-DATABASES = {"default": OWNER}
+# A copy: conftest.py changes the role in the one that Django uses.
+DATABASES = {"default": {**OWNER}}
 # Signing in hundreds of times must not cost seconds each.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Without a collectstatic before each run.
