@@ -1,0 +1,1 @@
+"""A stand-in ITCare: the part of its API that PostgreSQL needs, over HTTP, with believable data and faults on demand."""

@@ -1,0 +1,334 @@
+"""Records as the API tells them: the fields of `openapi.yaml`, dates and derived values included."""
+
+import ipaddress
+from datetime import UTC, datetime
+from typing import Any
+
+from sandbox.world.catalogue import DAY, EXTENSIONS, LIFECYCLES, Lifecycle, capacity_of, debian_of, version_of
+from sandbox.world.model import ACTIVE, CREATING, HA, SUCCESS, Action, Cluster, Other
+from sandbox.world.seeding import FIRST_ID
+from sandbox.world.places import AREAS, DATA_CENTRES, NETWORKS, REGION_LABELS, SERVICES, Network, Service
+
+KIND = "POSTGRESQL"
+CATEGORY = "MANAGED_DATABASE"
+PATH = "/databases/postgresql"
+FIRST_FOUNDING_ACTION = 1_000_000
+FIRST_HOST = 10  # the first addresses of a network belong to its routers
+FORMATTED = 0.98  # share of a disk that is left after formatting
+
+
+def moment(seconds: float) -> str:
+    """Seconds since 1970 in the spelling of the actions example (API.md 1)."""
+    # Half a millisecond more, because a fraction such as .998 may be stored as slightly less and would be cut off.
+    return datetime.fromtimestamp(seconds + 0.0005, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def midnight(seconds: float) -> str:
+    """The day of that moment, at its beginning."""
+    return moment(seconds - seconds % DAY)
+
+
+def address(network: Network, index: int) -> str:
+    """The address at that place of the network; places come round again in a network that is full."""
+    hosts = ipaddress.ip_network(network.cidr)
+    return str(hosts[FIRST_HOST + index % (hosts.num_addresses - FIRST_HOST - 1)])
+
+
+def summary(cluster: Cluster, *, epoch: float, now: float) -> dict[str, Any]:
+    """One item of /compute/resources (API.md 8)."""
+    version = version_of(cluster.product_code) or 0
+    return {
+        **_owner(SERVICES[cluster.service_id]),
+        "id": cluster.id,
+        "internalResourceId": cluster.number,
+        "name": cluster.name,
+        "category": CATEGORY,
+        "type": KIND,
+        "family": KIND,
+        "resourceType": KIND,
+        "path": PATH,
+        "status": cluster.status,
+        "productName": f"PostgreSQL {version}",
+        "supportLevel": "24x7" if SERVICES[cluster.service_id].environment == "PRODUCTION" else "BUSINESS_HOURS",
+        "supportPhase": LIFECYCLES[version].phase((now - epoch) / DAY),
+        "comment": cluster.comment,
+        "creationTime": moment(cluster.created_at),
+        "creationUser": cluster.created_by,
+    }
+
+
+def other_summary(other: Other) -> dict[str, Any]:
+    """One item of /compute/resources that is no PostgreSQL."""
+    return {
+        **_owner(SERVICES[other.service_id]),
+        "id": other.id,
+        "internalResourceId": other.number,
+        "name": other.name,
+        "category": other.category,
+        "type": other.type,
+        "family": other.family,
+        "resourceType": other.type,
+        "path": other.path,
+        "status": ACTIVE,
+        "productName": other.product_name,
+        "creationTime": moment(other.created_at),
+        "creationUser": "jdoe",
+    }
+
+
+def detail(cluster: Cluster, *, epoch: float, now: float) -> dict[str, Any]:
+    """GET /databases/postgresql/{id} (API.md 7.4)."""
+    version = version_of(cluster.product_code) or 0
+    cpu, ram = capacity_of(cluster.sizing) or (0, 0)
+    told = {
+        **summary(cluster, epoch=epoch, now=now),
+        **_place(cluster),
+        **_lifecycle(LIFECYCLES[version], epoch),
+        "label": cluster.name,
+        "prettyLabel": f"{cluster.name} (PostgreSQL {version})",
+        "technology": KIND,
+        "internalType": KIND,
+        "serviceKey": f"SVC{cluster.service_id}",
+        "area": cluster.area,
+        "networkId": cluster.network_id,
+        "topology": cluster.topology,
+        "version": str(version),
+        "productCode": cluster.product_code,
+        "productVersion": str(version),
+        "nodeSizing": cluster.sizing,
+        "sizing": cluster.sizing,
+        "cpu": cpu,
+        "ram": ram,
+        "storage": cluster.disk,
+        "instanceCount": cluster.nodes,
+        "nodeCount": cluster.nodes,
+        "tlsEnabled": cluster.tls,
+        "trigram": cluster.trigram,
+        "allowedReplicationLag": cluster.lag,
+        "backupStatus": cluster.backed_up,
+        "replicationStatus": cluster.topology == HA and cluster.status == ACTIVE,
+        "monitoringRequested": cluster.monitored,
+        "allowMonitoringDisplay": cluster.monitored,
+        "metrologyUrl": f"https://metrology.example.com/{cluster.name}" if cluster.monitored else "",
+    }
+    if cluster.addressed:
+        told["ipAddress"] = address(NETWORKS[cluster.network_id], cluster.address_index)
+        told["url"] = f"{cluster.name}.pg.cegedim.cloud"
+    return told
+
+
+def nodes(cluster: Cluster, *, epoch: float) -> list[dict[str, Any]]:
+    """The nodes that stand by now (API.md 7.5)."""
+    return [_node(cluster, place, epoch) for place in range(1, cluster.nodes + 1)]
+
+
+def databases(cluster: Cluster) -> list[dict[str, Any]]:
+    """The databases (API.md 7.5)."""
+    return [{"name": name} for name in cluster.databases]
+
+
+def extensions(cluster: Cluster) -> list[dict[str, Any]]:
+    """A catalogue for the cluster's version (API.md A9); empty until PostgreSQL is there."""
+    version = version_of(cluster.product_code)
+    if not cluster.databases:
+        return []
+    return [
+        {
+            "name": name,
+            "version": f"1.{place + (version or 0) % 10}",
+            "comment": comment,
+            "link": f"https://www.postgresql.org/docs/{version}/{page}.html",
+            "requiresRestarting": restart,
+        }
+        for place, (name, comment, restart, page) in enumerate(EXTENSIONS)
+    ]
+
+
+def network_of(cluster: Cluster) -> dict[str, Any]:
+    """The network as one object (API.md A8), with the cluster's own address once it has one."""
+    network = NETWORKS[cluster.network_id]
+    told = network_item(network)
+    if cluster.addressed:
+        told["ipAddress"] = address(network, cluster.address_index)
+    return told
+
+
+def versions(cluster: Cluster) -> list[int]:
+    """The versions one may upgrade to (API.md A11), the own one among them as the contract's example has it."""
+    own = version_of(cluster.product_code) or 0
+    return [version for version in LIFECYCLES if version >= own]
+
+
+def network_item(network: Network) -> dict[str, Any]:
+    """One item of /networks (API.md A3)."""
+    hosts = ipaddress.ip_network(network.cidr)
+    used = 20 + network.id % 50
+    return {
+        "id": network.id,
+        "technicalId": network.technical_id,
+        "cidr": network.cidr,
+        "mask": str(hosts.netmask),
+        "gateway": str(hosts[1]),
+        "region": network.region,
+        "area": network.area,
+        "cloud": network.cloud,
+        "environment": network.environment,
+        "scope": network.scope,
+        "description": f"{network.description} network of {network.cloud}, {network.environment.lower()}",
+        "shortDescription": network.description,
+        "networkShortDescription": network.description,
+        "defaultNetwork": network.scope == "private",
+        "isIpRangePublic": False,
+        "ipFreeNumber": (hosts.num_addresses - 2) * (100 - used) // 100,
+        "usedPercent": used,
+    }
+
+
+def service_item(service: Service) -> dict[str, Any]:
+    """One item of /compute/services (API.md A2)."""
+    return {
+        "id": service.id,
+        "name": service.name,
+        "environment": service.environment,
+        "cloudId": service.cloud_id,
+        "cloudName": service.cloud_name,
+    }
+
+
+def regions() -> list[dict[str, Any]]:
+    """All regions (API.md A4)."""
+    return [
+        {
+            "name": name,
+            "label": label,
+            "areas": [
+                {
+                    "name": area.name,
+                    "default": area.default,
+                    "availabilityZones": [{"name": zone, "label": zone} for zone in area.zones],
+                }
+                for area in AREAS.values()
+                if area.region == name
+            ],
+        }
+        for name, label in REGION_LABELS.items()
+    ]
+
+
+def accepted(action: Action) -> dict[str, Any]:
+    """An action in the form that writes answer with (API.md 6)."""
+    return {
+        "id": action.id,
+        "internalId": action.internal_id,
+        "status": action.status,
+        "process": action.process,
+        "family": KIND,
+        "resourceName": action.resource_name,
+        "resourceType": KIND,
+        "message": action.message,
+        "lastUpdatedAt": moment(action.updated_at),
+    }
+
+
+def action_item(action: Action) -> dict[str, Any]:
+    """An action in the form of /actions (API.md 6)."""
+    told = accepted(action)
+    del told["internalId"]
+    told["submittedAt"] = moment(action.submitted_at)
+    told["submittedBy"] = action.submitted_by
+    if action.next_at is None:
+        told["completedAt"] = moment(action.updated_at)
+    return told
+
+
+def founding_action(cluster: Cluster) -> dict[str, Any]:
+    """The creation of a cluster that was there from the start."""
+    ended = moment(cluster.created_at + 1500 + cluster.id % 900)
+    return {
+        "id": FIRST_FOUNDING_ACTION + cluster.id - FIRST_ID,
+        "status": SUCCESS,
+        "process": "postgresql_create",
+        "family": KIND,
+        "resourceName": cluster.name,
+        "resourceType": KIND,
+        "message": f"Cluster {cluster.name} is ready",
+        "submittedAt": moment(cluster.created_at),
+        "submittedBy": cluster.created_by,
+        "lastUpdatedAt": ended,
+        "completedAt": ended,
+    }
+
+
+def _owner(service: Service) -> dict[str, Any]:
+    return {
+        "serviceId": service.id,
+        "serviceName": service.name,
+        "environment": service.environment,
+        "cloudId": service.cloud_id,
+        "cloudName": service.cloud_name,
+    }
+
+
+def _place(cluster: Cluster) -> dict[str, Any]:
+    return {
+        "labelRegion": AREAS[cluster.area].region,
+        "labelArea": cluster.area,
+        "labelAvailabilityZone": cluster.zone,
+        "labelDataCenter": DATA_CENTRES[cluster.zone],
+    }
+
+
+def _lifecycle(lifecycle: Lifecycle, epoch: float) -> dict[str, Any]:
+    return {
+        "releasedAt": midnight(epoch + DAY * lifecycle.released),
+        "endOfSalesAt": midnight(epoch + DAY * lifecycle.end_of_sales),
+        "extendedSupportAt": midnight(epoch + DAY * lifecycle.extended),
+        "endOfSupportAt": midnight(epoch + DAY * lifecycle.end_of_support),
+    }
+
+
+def _node(cluster: Cluster, place: int, epoch: float) -> dict[str, Any]:
+    version, debian = version_of(cluster.product_code) or 0, debian_of(cluster.product_code)
+    cpu, ram = capacity_of(cluster.sizing) or (0, 0)
+    name = f"{cluster.node_prefix}{place:02d}"
+    zones = AREAS[cluster.area].zones
+    zone = zones[(zones.index(cluster.zone) + place - 1) % len(zones)]
+    return {
+        **_owner(SERVICES[cluster.service_id]),
+        **_place(cluster),
+        **_lifecycle(LIFECYCLES[version], epoch),
+        "labelAvailabilityZone": zone,
+        "labelDataCenter": DATA_CENTRES[zone],
+        "id": cluster.id * 10 + place,
+        "internalResourceId": cluster.number + place,
+        "name": name,
+        "label": name,
+        "prettyLabel": f"{name} ({cluster.name})",
+        "category": CATEGORY,
+        "type": "LINUX",
+        "family": "DEBIAN",
+        "resourceType": "INSTANCE",
+        "parentResourceType": KIND,
+        "path": "/compute/instances",
+        "status": ACTIVE if cluster.status == CREATING else cluster.status,
+        "cpu": cpu,
+        "ram": ram,
+        "storage": round(cluster.disk * FORMATTED, 1),
+        "ipAddress": address(NETWORKS[cluster.network_id], cluster.address_index + place),
+        "osType": "LINUX",
+        "osName": f"Debian {debian}",
+        "imageCode": f"deb{debian}",
+        "productCode": f"deb{debian}",
+        "productName": f"Debian {debian}",
+        "productVersion": debian,
+        "ntpServers": ["ntp1.example.com", "ntp2.example.com"],
+        "backupStatus": cluster.backed_up,
+        "replicationStatus": cluster.topology == HA,
+        "monitoringRequested": cluster.monitored,
+        "storageMoveInProgress": False,
+        "isMemberOFLoadBalancer": False,
+        "firewallEnable": True,
+        "manageSentinelOne": True,
+        "creationTime": moment(cluster.created_at),
+        "creationUser": cluster.created_by,
+    }

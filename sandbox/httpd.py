@@ -1,0 +1,116 @@
+"""The listener: HTTP to Request, Reply to HTTP, and connections that break when a fault wants them to."""
+
+import socket
+import sys
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from sandbox.application import Application
+from sandbox.auth import TOKEN_PATH
+from sandbox.exchange import Reply, Request
+
+BASE = "/itcare"
+CONTROL = "/_sandbox/"
+LARGEST_BODY = 1_000_000  # bytes
+
+
+class Server(ThreadingHTTPServer):
+    """One thread a connection; a restart does not wait for open ones."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], application: Application) -> None:
+        """Listen there.
+
+        Raises:
+            OSError: the address cannot be had.
+        """
+        self.application = application
+        super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as inherited
+        """Say nothing of clients that went away; the rest as inherited."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "sandbox"
+    sys_version = ""
+    wbufsize = -1  # header and body leave together
+    disable_nagle_algorithm = True
+    timeout = 120  # seconds that an idle connection is kept
+    server: Server
+
+    def _serve(self) -> None:
+        try:
+            body = self._body()
+        except ValueError:
+            self.close_connection = True
+            self._send(Reply(HTTPStatus.BAD_REQUEST))
+            return
+        parts = urlsplit(self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        query = parse_qs(parts.query, keep_blank_values=False)
+        application = self.server.application
+
+        def request(path: str) -> Request:
+            return Request(method=self.command, path=path, query=query, headers=headers, body=body)
+
+        if parts.path.startswith(f"{BASE}/"):
+            reply = application.answer(request(parts.path.removeprefix(BASE)))
+        elif parts.path == TOKEN_PATH and self.command == "POST":
+            reply = application.answer_token(request(parts.path))
+        elif parts.path.startswith(CONTROL):
+            reply = application.answer_control(request(parts.path))
+        else:
+            reply = Reply(HTTPStatus.NOT_FOUND)
+        if reply.dropped:
+            self._drop()
+        else:
+            self._send(reply)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding"):
+            raise ValueError
+        length = int(self.headers.get("Content-Length") or 0)
+        if not 0 <= length <= LARGEST_BODY:
+            raise ValueError
+        return self.rfile.read(length)
+
+    def _send(self, reply: Reply) -> None:
+        body = reply.encoded()
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        if body:
+            self.send_header("Content-Type", reply.media_type)
+        if reply.status != HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        self.wfile.flush()
+
+    def _drop(self) -> None:
+        self.log_request("dropped")
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - as inherited
+        """One line a request; the path without its query."""
+        sys.stderr.write(f"{self.log_date_time_string()} {format % arguments}\n")
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - as inherited
+        """Method, path, status."""
+        if self.path.startswith(CONTROL):
+            return
+        status = code.value if isinstance(code, HTTPStatus) else code
+        self.log_message("%s %s %s", self.command, urlsplit(self.path).path, status)

@@ -1,0 +1,1 @@
+"""What each address answers, one module per area of the API."""

@@ -1,0 +1,1 @@
+"""What exists in the stand-in ITCare, and how it comes to be."""

@@ -1,0 +1,157 @@
+"""Starts the stand-in ITCare as a process of its own, for tests of everything that talks to it."""
+
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+
+ROOT = Path(__file__).parent.parent
+READY = re.compile(r"sandbox ready: (http://[^/]+)/itcare ")
+STOP_SECONDS = 10.0
+ANSWER_SECONDS = 15.0
+
+
+@dataclass
+class Sandbox:
+    """A running stand-in ITCare; also a context manager that stops it."""
+
+    state: Path
+    client_id: str
+    client_secret: str = field(repr=False)
+    arguments: tuple[str, ...]
+    root: str = ""
+    _process: subprocess.Popen[str] | None = None
+
+    @property
+    def base_url(self) -> str:
+        """ITCARE_BASE_URL."""
+        return f"{self.root}/itcare"
+
+    @property
+    def token_url(self) -> str:
+        """ITCARE_TOKEN_URL."""
+        return f"{self.root}/auth/realms/cloud/protocol/openid-connect/token"
+
+    @property
+    def control_url(self) -> str:
+        """Where writes and faults are."""
+        return f"{self.root}/_sandbox"
+
+    def start(self) -> None:
+        """Start it and wait until it listens: at the port it had before, else at a free one.
+
+        Raises:
+            RuntimeError: it ended instead.
+        """
+        port = self.root.rpartition(":")[2] or "0"
+        command = [sys.executable, "-m", "sandbox", "--port", port, "--state", str(self.state), *self.arguments]
+        command += ["--client-id", self.client_id, "--client-secret", self.client_secret]
+        log = self.state.with_suffix(".log")
+        with log.open("a") as errors:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
+            )
+        assert self._process.stdout is not None
+        found = READY.match(self._process.stdout.readline())
+        if found is None:
+            self.stop()
+            raise RuntimeError(log.read_text())
+        self.root = found[1]
+
+    def stop(self) -> int:
+        """Stop it; returns its exit status. Stopping twice does no harm."""
+        if self._process is None:
+            return 0
+        self._process.terminate()
+        try:
+            status = self._process.wait(STOP_SECONDS)
+        finally:
+            self._process.kill()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+            self._process = None
+        return status
+
+    def kill(self) -> None:
+        """End it without giving it a chance to save."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(STOP_SECONDS)
+        self.stop()
+
+    def restart(self) -> None:
+        """Stop it and start it again, at the same address."""
+        self.stop()
+        self.start()
+
+    def writes(self) -> list[dict[str, Any]]:
+        """Every write it received."""
+        answer = requests.get(f"{self.control_url}/writes", timeout=ANSWER_SECONDS)
+        answer.raise_for_status()
+        return list(answer.json())
+
+    def set_faults(self, *rules: dict[str, Any]) -> None:
+        """Put these rules in the place of those in force; none removes all.
+
+        Raises:
+            ValueError: a rule is not understood.
+        """
+        answer = requests.put(f"{self.control_url}/faults", json=list(rules), timeout=ANSWER_SECONDS)
+        if answer.status_code != requests.codes.ok:
+            raise ValueError(answer.text)
+
+    def end_tokens(self) -> None:
+        """Make every token that was issued worthless."""
+        requests.delete(f"{self.control_url}/tokens", timeout=ANSWER_SECONDS).raise_for_status()
+
+    def __enter__(self) -> Self:
+        """Nothing more: it runs already."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        self.stop()
+
+
+def start(folder: Path, **options: object) -> Sandbox:
+    """Start a stand-in ITCare with its state in `folder`, on a free port.
+
+    Options are those of `python -m sandbox` with underscores: `speed=50`, `clusters=3`, `narrow_password=True`,
+    `without="services,networks"`.
+    """
+    arguments: list[str] = []
+    for name, value in options.items():
+        if value is True:
+            arguments.append(f"--{name.replace('_', '-')}")
+        elif value is not False and value is not None:
+            arguments += [f"--{name.replace('_', '-')}", str(value)]
+    folder.mkdir(parents=True, exist_ok=True)
+    sandbox = Sandbox(
+        state=folder / "sandbox.json",
+        client_id="portal-account",
+        client_secret="sandbox-secret",  # noqa: S106 - of no value
+        arguments=tuple(arguments),
+    )
+    sandbox.start()
+    return sandbox
+
+
+def until(condition: Any, *, seconds: float = 10.0) -> Any:  # noqa: ANN401 - whatever the condition gives
+    """Wait until `condition()` is true and return what it gave.
+
+    Raises:
+        TimeoutError: it was not true in time.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        given = condition()
+        if given:
+            return given
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(0.02)
