@@ -1,1 +1,1 @@
-"""A stand-in ITCare: the part of its API that PostgreSQL needs, over HTTP, with believable data and faults on demand."""
+"""A stand-in ITCare: the part of its API that PostgreSQL needs, over HTTP, with made-up data and faults on demand."""

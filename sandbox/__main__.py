@@ -7,9 +7,10 @@ import sys
 import threading
 from pathlib import Path
 
-from sandbox.application import GUESSED, Application, Options
+from sandbox.application import Application, Options
 from sandbox.auth import TOKEN_PATH
 from sandbox.httpd import BASE, Server
+from sandbox.routes.router import GUESSED
 
 CONTRACT = Path(__file__).parent.parent / "docs" / "itcare" / "openapi.yaml"
 
@@ -80,21 +81,21 @@ def _arguments() -> argparse.Namespace:
 def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("must be above 0")
+        raise ValueError(text)
     return value
 
 
 def _count(text: str) -> int:
     value = int(text)
     if value < 0:
-        raise argparse.ArgumentTypeError("must not be below 0")
+        raise ValueError(text)
     return value
 
 
 def _lists(text: str) -> frozenset[str]:
     names = frozenset(part for part in text.split(",") if part)
     if names - set(GUESSED):
-        raise argparse.ArgumentTypeError("must be of " + ",".join(GUESSED))
+        raise ValueError(text)
     return names
 
 

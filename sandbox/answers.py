@@ -6,8 +6,8 @@ from typing import Any
 
 from sandbox.world.catalogue import DAY, EXTENSIONS, LIFECYCLES, Lifecycle, capacity_of, debian_of, version_of
 from sandbox.world.model import ACTIVE, CREATING, HA, SUCCESS, Action, Cluster, Other
-from sandbox.world.seeding import FIRST_ID
 from sandbox.world.places import AREAS, DATA_CENTRES, NETWORKS, REGION_LABELS, SERVICES, Network, Service
+from sandbox.world.seeding import FIRST_ID
 
 KIND = "POSTGRESQL"
 CATEGORY = "MANAGED_DATABASE"

@@ -1,6 +1,5 @@
 """The way of a request: journal, faults, token, address, answer."""
 
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -12,28 +11,18 @@ from typing import Any
 from sandbox import answers
 from sandbox.auth import Tokens
 from sandbox.contract import Contract
-from sandbox.exchange import MEDIA_TYPE, NOT_FOUND, Refusal, Reply, Request, invalid
+from sandbox.exchange import MEDIA_TYPE, Refusal, Reply, Request
 from sandbox.faults import WRITES, BadRulesError, Fault, Faults
-from sandbox.routes import places
 from sandbox.routes.actions import Actions
 from sandbox.routes.clusters import Clusters
 from sandbox.routes.resources import Resources
+from sandbox.routes.router import Router
 from sandbox.state import StateFile
-from sandbox.world.model import Action
 from sandbox.world.stories import Order
 from sandbox.world.world import Founding, World
 
-LARGEST_ID = 2**63 - 1
-GUESSED = {"services": "/compute/services", "networks": "/networks", "regions": "/regions"}
 JSON_TYPES = frozenset({"application/json", MEDIA_TYPE})
 ACCEPTABLE = frozenset({"*/*", "application/*", *JSON_TYPES})
-
-_NUMBERED = (
-    (re.compile(r"/databases/postgresql/(\d{1,20})"), "cluster"),
-    (re.compile(r"/databases/postgresql/(\d{1,20})/([a-z]+)"), "part"),
-    (re.compile(r"/compute/resources/(\d{1,20})/history"), "history"),
-    (re.compile(r"/actions/(\d{1,20})"), "action"),
-)
 
 
 @dataclass(frozen=True)
@@ -60,7 +49,7 @@ class Application:
 
         Raises:
             OSError: the contract or the state cannot be read.
-            ValueError: the state file holds something else.
+            BadStateError: the state file holds something else.
         """
         self._options = options
         self._stopping = threading.Event()
@@ -78,10 +67,13 @@ class Application:
             account=options.client_id,
             clock=clock,
         )
-        self._actions = Actions(self.world)
         contract = Contract(options.contract, narrow_password=options.narrow_password)
-        self._clusters = Clusters(self.world, contract, account=options.client_id)
-        self._resources = Resources(self.world)
+        self._router = Router(
+            clusters=Clusters(self.world, contract, account=options.client_id),
+            resources=Resources(self.world),
+            actions=Actions(self.world),
+            without=options.without,
+        )
         if state is not None:
             self.world.restore(state["world"])
             self.tokens.restore(state["tokens"])
@@ -150,47 +142,11 @@ class Application:
         if not self.tokens.accepts(request.headers.get("authorization", "")):
             return Reply(HTTPStatus.UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
         _check_media_types(request)
-        handler = self._handler(request, fault)
-        return NOT_FOUND if handler is None else handler()
 
-    def _handler(self, request: Request, fault: Fault) -> Callable[[], Reply] | None:
         def carry(order: Order) -> Reply:
-            return _accepted(self.world.accept(fault.order(order)))
+            return Reply(HTTPStatus.ACCEPTED, answers.accepted(self.world.accept(fault.order(order))))
 
-        if request.path in {GUESSED[name] for name in self._options.without}:
-            return None
-        fixed: dict[tuple[str, str], Callable[[], Reply]] = {
-            ("GET", "/compute/resources"): lambda: self._resources.search(request),
-            ("GET", "/compute/services"): lambda: places.services(request),
-            ("GET", "/networks"): lambda: places.networks(request),
-            ("GET", "/regions"): lambda: places.regions(request),
-            ("GET", "/actions"): lambda: self._actions.search(request),
-            ("POST", "/databases/postgresql"): lambda: self._clusters.create(request, carry),
-        }
-        if (request.method, request.path) in fixed:
-            return fixed[request.method, request.path]
-        if any(path == request.path for _, path in fixed):
-            return lambda: Reply(HTTPStatus.METHOD_NOT_ALLOWED)
-        return self._numbered_handler(request, carry)
-
-    def _numbered_handler(self, request: Request, carry: Callable[[Order], Reply]) -> Callable[[], Reply] | None:
-        for pattern, name in _NUMBERED:
-            found = pattern.fullmatch(request.path)
-            if found is None:
-                continue
-            number = int(found[1])
-            if number > LARGEST_ID:
-                raise invalid("id", "is too large")
-            handlers: dict[tuple[str, str], Callable[[], Reply]] = {
-                ("GET", "cluster"): lambda: self._clusters.read(number),
-                ("PATCH", "cluster"): lambda: self._clusters.patch(number, request),
-                ("DELETE", "cluster"): lambda: self._clusters.delete(number, request, carry),
-                ("GET", "part"): lambda: self._clusters.read_part(number, found[2]),
-                ("GET", "history"): lambda: self._resources.history(number),
-                ("GET", "action"): lambda: self._actions.read(number),
-            }
-            return handlers.get((request.method, name), lambda: Reply(HTTPStatus.METHOD_NOT_ALLOWED))
-        return None
+        return self._router.answer(request, carry)
 
     def _set_faults(self, request: Request) -> Reply:
         try:
@@ -235,10 +191,6 @@ class Application:
 
     def _wait(self, seconds: float) -> None:
         self._stopping.wait(seconds)
-
-
-def _accepted(action: Action) -> Reply:
-    return Reply(HTTPStatus.ACCEPTED, answers.accepted(action))
 
 
 def _plain(status: HTTPStatus, body: object) -> Reply:

@@ -14,7 +14,7 @@ from sandbox.exchange import Refusal, invalid
 
 _ADDRESS = "urn:openapi"
 
-# The narrower password rule of the sister products (API.md 7.1). # noqa marks the dash: the pattern has U+2013.
+# The narrower password rule of the sister products (API.md 7.1).
 _NARROW_PASSWORD = re.compile(
     r"(?=.*[0-9])(?=.*[a-z])(?=.*[A-Z])(?=.*[!@#&()–{}:;',?/*~$^+=<>]).{12,20}"  # noqa: RUF001
 )
@@ -53,7 +53,9 @@ class Contract:
         """
         body = self._check(payload, "CreatePostgresql")
         if self._narrow_password and not _NARROW_PASSWORD.fullmatch(body["admPassword"]):
-            raise invalid("admPassword", "12 to 20 characters of the permitted ones, each class at least once")
+            raise invalid(
+                field_name="admPassword", why="12 to 20 characters of the permitted ones, each class at least once"
+            )
         return body
 
     def check_operation(self, payload: object) -> Mapping[str, Any]:
@@ -66,24 +68,28 @@ class Contract:
 
     def _check(self, payload: object, name: str) -> Mapping[str, Any]:
         if not isinstance(payload, dict):
-            raise invalid("body", "a JSON object is needed")
+            raise invalid(field_name="body", why="a JSON object is needed")
         # Deciding by the discriminator names the field at fault; `oneOf` alone would only say that no choice fits.
         discriminator = self._schemas[name]["discriminator"]
         key = discriminator["propertyName"]
         if key not in payload:
-            raise invalid(key, "is missing")
+            raise invalid(field_name=key, why="is missing")
         reference = discriminator["mapping"].get(payload[key]) if isinstance(payload[key], str) else None
         if reference is None:
-            raise invalid(key, "is none of " + ", ".join(discriminator["mapping"]))
+            raise invalid(field_name=key, why="is none of " + ", ".join(discriminator["mapping"]))
         validator = _Validator({"$ref": _ADDRESS + reference}, registry=self._registry)
-        errors = sorted(validator.iter_errors(payload), key=lambda error: (len(error.absolute_path), _field(error)))
+
+        def place(error: ValidationError) -> tuple[int, str]:
+            return len(error.absolute_path), _field(error)
+
+        errors = sorted(validator.iter_errors(payload), key=place)
         if errors:
             raise _refused(errors[0])
         return payload
 
 
 def _refused(error: ValidationError) -> Refusal:
-    return invalid(_field(error), _why(error))
+    return invalid(field_name=_field(error), why=_why(error))
 
 
 def _field(error: ValidationError) -> str:

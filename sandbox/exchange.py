@@ -70,7 +70,7 @@ def refusal(status: HTTPStatus, *, code: str, field_name: str, why: str) -> Refu
     )
 
 
-def invalid(field_name: str, why: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> Refusal:
+def invalid(*, field_name: str, why: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> Refusal:
     """A refusal of one field, with the only code that is documented."""
     return refusal(status, code="INVALID_FIELD_VALUE", field_name=field_name, why=why)
 

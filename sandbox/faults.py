@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar, Self
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
 from sandbox.exchange import Reply, Request
 from sandbox.world.stories import Order, failing
@@ -191,6 +191,11 @@ _RULES = Draft202012Validator({"type": "array", "items": _RULE}, format_checker=
 class BadRulesError(ValueError):
     """Rules that cannot be understood."""
 
+    def __init__(self, error: ValidationError) -> None:
+        """Say where in the rules, and what."""
+        where = "/".join(str(part) for part in error.absolute_path)
+        super().__init__(f"{where}: {error.message}" if where else error.message)
+
 
 @dataclass
 class _Rule:
@@ -255,8 +260,7 @@ class Faults:
 def _read(rules: object) -> list[_Rule]:
     given: Sequence[Mapping[str, Any]] = [rules] if isinstance(rules, dict) else rules  # type: ignore[assignment]
     for error in _RULES.iter_errors(given):
-        where = "/".join(str(part) for part in error.absolute_path)
-        raise BadRulesError(f"{where}: {error.message}" if where else error.message)
+        raise BadRulesError(error)
     made = []
     for rule in given:
         match, fault = rule.get("match", {}), dict(rule["fault"])

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,6 +14,7 @@ from sandbox.exchange import Reply, Request
 
 BASE = "/itcare"
 CONTROL = "/_sandbox/"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 LARGEST_BODY = 1_000_000  # bytes
 
 
@@ -39,6 +41,8 @@ class Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    """Serves every method alike."""
+
     protocol_version = "HTTP/1.1"
     server_version = "sandbox"
     sys_version = ""
@@ -46,6 +50,12 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     timeout = 120  # seconds that an idle connection is kept
     server: Server
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """Lead do_GET, do_POST and the like, which http.server looks for by name, to one place."""
+        if name in {f"do_{method}" for method in METHODS}:
+            return self._serve
+        raise AttributeError(name)
 
     def _serve(self) -> None:
         try:
@@ -74,8 +84,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._drop()
         else:
             self._send(reply)
-
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding"):

@@ -61,7 +61,7 @@ def truth(query: Query, name: str) -> bool | None:
     if not values:
         return None
     if values[-1] not in {"true", "false"}:
-        raise invalid(name, "must be true or false")
+        raise invalid(field_name=name, why="must be true or false")
     return values[-1] == "true"
 
 
@@ -78,7 +78,7 @@ def paging(query: Query, *, sortable: Sequence[str]) -> Paging:
         return Paging(page, min(size, LARGEST_SIZE), None, descending=False)
     name, _, direction = given[-1].partition(",")
     if name not in sortable or direction not in {"", "asc", "desc"}:
-        raise invalid("sort", "must be one of " + ", ".join(sortable) + ", then asc or desc")
+        raise invalid(field_name="sort", why="must be one of " + ", ".join(sortable) + ", then asc or desc")
     return Paging(page, min(size, LARGEST_SIZE), name, descending=direction == "desc")
 
 
@@ -105,5 +105,5 @@ def _integer(name: str, text: str, least: int) -> int:
     except ValueError:
         value = -1
     if not least <= value <= LARGEST_INTEGER:
-        raise invalid(name, f"must be a whole number of at least {least}")
+        raise invalid(field_name=name, why=f"must be a whole number of at least {least}")
     return value

@@ -10,6 +10,14 @@ from typing import Any
 VERSION = 1
 
 
+class BadStateError(ValueError):
+    """A state file that this program cannot go on with."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file."""
+        super().__init__(f"{path} does not hold the state of this version of the sandbox")
+
+
 class StateFile:
     """Saves what `gather` returns. Callers that save at once share one writing of the file."""
 
@@ -25,7 +33,7 @@ class StateFile:
         """What was saved, or None when nothing was.
 
         Raises:
-            ValueError: the file holds something else.
+            BadStateError: the file holds something else.
         """
         try:
             text = self._path.read_text(encoding="utf-8")
@@ -34,9 +42,9 @@ class StateFile:
         try:
             state = json.loads(text)
         except ValueError as error:
-            raise ValueError(f"{self._path} does not hold the sandbox's state") from error
+            raise BadStateError(self._path) from error
         if not isinstance(state, dict) or state.get("version") != VERSION:
-            raise ValueError(f"{self._path} holds the state of another version of the sandbox")
+            raise BadStateError(self._path)
         return state
 
     def save(self, gather: Callable[[], dict[str, Any]]) -> None:

@@ -53,9 +53,7 @@ class Sandbox:
         command += ["--client-id", self.client_id, "--client-secret", self.client_secret]
         log = self.state.with_suffix(".log")
         with log.open("a") as errors:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program
-                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
-            )
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert self._process.stdout is not None
         found = READY.match(self._process.stdout.readline())
         if found is None:
@@ -134,7 +132,7 @@ def start(folder: Path, **options: object) -> Sandbox:
     sandbox = Sandbox(
         state=folder / "sandbox.json",
         client_id="portal-account",
-        client_secret="sandbox-secret",  # noqa: S106 - of no value
+        client_secret="sandbox-secret",
         arguments=tuple(arguments),
     )
     sandbox.start()

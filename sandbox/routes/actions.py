@@ -28,7 +28,7 @@ class Actions:
         """GET /actions, oldest first."""
         statuses = texts(request.query, "statuses")
         if set(statuses) - {SUCCESS, IN_PROGRESS, ERROR}:
-            raise invalid("statuses", "must be of SUCCESS, IN_PROGRESS, ERROR")
+            raise invalid(field_name="statuses", why="must be of SUCCESS, IN_PROGRESS, ERROR")
         name = (request.query.get("resourceName") or [""])[-1].lower()
         resource_id = integer(request.query, "resourceId")
         service_id = integer(request.query, "serviceId")

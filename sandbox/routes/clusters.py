@@ -59,7 +59,7 @@ class Clusters:
         """PATCH /databases/postgresql/{id}: no operation is offered yet, so each is refused as not known."""
         self._found(number)
         self._contract.check_operation(request.payload)
-        raise invalid("operation", "is not offered")
+        raise invalid(field_name="operation", why="is not offered")
 
     def _found(self, number: int) -> Cluster:
         cluster = self._world.clusters.get(number)

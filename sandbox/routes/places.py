@@ -43,6 +43,6 @@ def networks(request: Request) -> Reply:
     return Reply(HTTPStatus.OK, envelope(found[asked.window], len(found), asked))
 
 
-def regions(_request: Request) -> Reply:
+def regions() -> Reply:
     """GET /regions, a bare array."""
     return Reply(HTTPStatus.OK, answers.regions())

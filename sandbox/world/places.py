@@ -88,7 +88,7 @@ NETWORKS = {
         Network(233, "EB_1303_DEV2", "10.61.32.0/20", "EB", "EB-QA", "DEVELOPMENT", "GLOBEX"),
         Network(234, "ET_2201_TST2", "10.71.0.0/20", "ET", "ET", "TEST", "GLOBEX"),
         Network(251, "ET_2202_PRD2", "10.71.16.0/20", "ET", "ET", "PRODUCTION", "GLOBEX"),
-        Network(190, "EB_1900_INTERCO1", "10.90.0.0/24", "EB", "EB", "PRODUCTION", "ACME", "interco", "Interconnection"),
+        Network(190, "EB_1900_INTERCO1", "10.90.0.0/24", "EB", "EB", "PRODUCTION", "ACME", "interco", "Interlink"),
     )
 }
 

@@ -1,5 +1,8 @@
-"""The data that a world starts with. Each cluster follows from the seed and its place in the row alone, so that a world
-can be asked for with more or fewer clusters and the ones in common stay the same."""
+"""The data that a world starts with.
+
+Each cluster follows from the seed and its place in the row alone, so that a world can be asked for with more or fewer
+clusters and the ones in common stay the same.
+"""
 
 import random
 from collections import Counter
@@ -13,7 +16,7 @@ FIRST_NUMBER, FIRST_ID = 500_000_000, 5_300_000
 NUMBER_STEP = 10  # leaves room for the numbers of a cluster's nodes
 ADDRESS_STEP = 4  # one for the cluster and one for each node
 
-NOUNS = ("main", "orders", "users", "ledger", "audit", "events", "stock", "mail", "search", "report", "archive", "batch")
+NOUNS = ("main", "orders", "users", "ledger", "audit", "events", "stock", "mail", "search", "report", "archive")
 DATABASES = ("app", "reporting", "staging", "history", "metabase", "keycloak")
 PEOPLE = ("jdoe", "asmith", "mdurand", "plefebvre", "knowak")
 VERSIONS = (16, 16, 15, 12, 16, 14, 15, 13, 17, 16, 15, 14, 11)

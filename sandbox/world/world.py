@@ -82,7 +82,7 @@ class World:
         return [self.actions[action_id] for action_id in self._busy.values()]
 
     def numbers(self) -> list[int]:
-        """internalResourceIds of all clusters, in the order of their ids; kept until one comes or goes."""
+        """The internalResourceIds of all clusters, in the order of their ids; kept until one comes or goes."""
         if self._numbers is None:
             # Insertion order is the order of ids: those of the beginning, then those that were ordered.
             self._numbers = list(self.clusters)
@@ -95,7 +95,7 @@ class World:
     # --- changing ------------------------------------------------------------------------------------------------
 
     def next_identity(self) -> tuple[int, int]:
-        """internalResourceId and id for the next cluster that is ordered; the same until one is."""
+        """The internalResourceId and id for the next cluster that is ordered; the same until one is."""
         return FIRST_ORDERED_NUMBER + seeding.NUMBER_STEP * self._ordered, FIRST_ORDERED_ID + self._ordered
 
     def next_address_index(self, network_id: int) -> int:

@@ -24,14 +24,14 @@ def order(world: World, body: Mapping[str, Any], *, account: str) -> Order:
         raise refusal(HTTPStatus.CONFLICT, code="ALREADY_EXISTS", field_name="name", why="a resource has this name")
     version = version_of(body["productCode"])
     if version is None or version < OLDEST_OFFERED:
-        raise invalid("productCode", "no such product is offered", UNPROCESSABLE)
+        raise invalid(field_name="productCode", why="no such product is offered", status=UNPROCESSABLE)
     if capacity_of(body["nodeSizing"]) is None:
-        raise invalid("nodeSizing", "no such size is offered", UNPROCESSABLE)
+        raise invalid(field_name="nodeSizing", why="no such size is offered", status=UNPROCESSABLE)
     if body["serviceId"] not in SERVICES:
-        raise invalid("serviceId", "no such service", UNPROCESSABLE)
+        raise invalid(field_name="serviceId", why="no such service", status=UNPROCESSABLE)
     network = NETWORKS.get(body["networkId"])
     if network is None:
-        raise invalid("networkId", "no such network", UNPROCESSABLE)
+        raise invalid(field_name="networkId", why="no such network", status=UNPROCESSABLE)
     area, zone = _place(network, body.get("area"), body.get("az"))
     number, listed_id = world.next_identity()
     production = SERVICES[body["serviceId"]].environment == "PRODUCTION"
@@ -73,17 +73,17 @@ def order(world: World, body: Mapping[str, Any], *, account: str) -> Order:
 def _place(network: Network, area_name: str | None, zone: str | None) -> tuple[str, str]:
     """Area and zone; the region's default area stands in for one that is not given (API.md 7.1 and 11)."""
     if area_name is not None and area_name not in AREAS:
-        raise invalid("area", "no such area", UNPROCESSABLE)
+        raise invalid(field_name="area", why="no such area", status=UNPROCESSABLE)
     if zone is not None and not any(zone in area.zones for area in AREAS.values()):
-        raise invalid("az", "no such availability zone", UNPROCESSABLE)
+        raise invalid(field_name="az", why="no such availability zone", status=UNPROCESSABLE)
     # A network lies in one area: without a word on it, a zone that the network's area has is meant there.
     own = AREAS[network.area]
     implied = own if zone in own.zones else default_area(network.region)
     area = AREAS[area_name] if area_name is not None else implied
     if network.area != area.name:
-        raise invalid("networkId", f"the network is not in area {area.name}", UNPROCESSABLE)
+        raise invalid(field_name="networkId", why=f"the network is not in area {area.name}", status=UNPROCESSABLE)
     if zone is not None and zone not in area.zones:
-        raise invalid("az", f"the zone is not in area {area.name}", UNPROCESSABLE)
+        raise invalid(field_name="az", why=f"the zone is not in area {area.name}", status=UNPROCESSABLE)
     return area.name, zone if zone is not None else area.zones[0]
 
 
@@ -96,10 +96,10 @@ def _story(cluster: Cluster, network: Network, *, monitored: bool) -> tuple[Step
         Step(4.0, f"Checking capacity in {cluster.zone}"),
         Step(10.0, f"Allocating addresses in network {network.technical_id}", {"addressed": True}),
     ]
-    for count in range(1, cluster.size + 1):
-        steps.append(
-            Step(8.0 + 10.0 * count, f"Creating node {cluster.node_prefix}{count:02d}: {node}", {"nodes": count})
-        )
+    steps += [
+        Step(8.0 + 10.0 * count, f"Creating node {cluster.node_prefix}{count:02d}: {node}", {"nodes": count})
+        for count in range(1, cluster.size + 1)
+    ]
     at = steps[-1].after
     if cluster.topology == HA:
         words = f"Installing PostgreSQL {version} on Debian {debian}, replication with at most {cluster.lag} MB of lag"
