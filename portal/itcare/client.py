@@ -65,7 +65,7 @@ class Client:
         ValueError: the address is not one.
     """
 
-    def __init__(  # noqa: PLR0913 - one argument for each thing that differs between deployments and tests
+    def __init__(
         self,
         *,
         base_url: str,

@@ -16,7 +16,7 @@ class ItcareError(Exception):
         reason: the technical cause for logs, e.g. "ConnectTimeoutError".
     """
 
-    def __init__(  # noqa: PLR0913 - the facts of one answer
+    def __init__(
         self,
         sentence: str,
         *,

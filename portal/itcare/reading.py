@@ -143,6 +143,10 @@ def texts(value: object) -> tuple[str, ...]:
     return tuple(known for item in entries(value) if (known := text(item)))
 
 
+def _word(value: object) -> str | None:
+    return text(value) or None
+
+
 def _version(value: object) -> str | None:
     # The API documents the cluster's version as a string and the versions offered as integers (API.md 7.3).
     return str(value) if whole(value) is not None else text(value)
@@ -155,7 +159,7 @@ _READERS: dict[object, Callable[[object], object]] = {
     float | None: _number,
     datetime | None: moment,
     int: identity,
-    str: text,
+    str: _word,
     tuple[str, ...]: texts,
 }
 _READERS_BY_NAME: dict[str, Callable[[object], object]] = {
