@@ -37,7 +37,7 @@ class Specimen(forms.Form):
         label="Small letters",
         help_text="Letters and digits, no dash.",
         error_messages={"invalid": "Only small letters and digits: the dash has to go."},
-        widget=forms.TextInput(attrs={"data-lower": "Capitals became small letters."}),
+        widget=forms.TextInput(attrs={"data-lowercase": "true"}),
     )
     number = forms.IntegerField(
         label="Number, 40 to 1024",

@@ -64,14 +64,14 @@
     filterOptions(form);
   };
 
-  /* <input data-lower="sentence">: small letters, visibly. */
+  /* <input data-lowercase>: small letters, visibly. */
   document.addEventListener("focusout", (event) => {
     const input = event.target;
-    if (!input.matches?.("input[data-lower]")) return;
+    if (!input.matches?.("input[data-lowercase]")) return;
     const small = input.value.trim().toLowerCase();
     if (small === input.value) return;
     input.value = small;
-    say(input, "hint", input.dataset.lower || "Capitals became small letters.");
+    say(input, "hint", "Capitals became small letters.");
   });
 
   /* <input data-warn-over="20" data-warning="sentence">: accepted, with a reservation. */
