@@ -87,7 +87,7 @@ class Application:
         """Answer a request below the API's base."""
         if request.method in WRITES:
             self._note(request)
-        fault = self.faults.take(request) or Fault()
+        fault = self._fault(request)
         reply = fault.instead(self._wait)
         if reply is None:
             try:
@@ -103,7 +103,7 @@ class Application:
 
     def answer_token(self, request: Request) -> Reply:
         """Answer a request for a token; faults with a path that begins with `/auth` hold here."""
-        fault = self.faults.take(request) or Fault()
+        fault = self._fault(request)
         reply = fault.instead(self._wait)
         if reply is None:
             with self.world.lock:
@@ -135,6 +135,13 @@ class Application:
         self._save()
 
     # --- inside --------------------------------------------------------------------------------------------------
+
+    def _fault(self, request: Request) -> Fault:
+        fault = self.faults.take(request)
+        if fault is None:
+            return Fault()
+        self._save()
+        return fault
 
     def _routed(self, request: Request, fault: Fault) -> Reply:
         if request.path == "/health" and request.method == "GET":

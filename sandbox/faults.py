@@ -153,6 +153,7 @@ KINDS: Mapping[str, type[Fault]] = {
     "action_error": ActionError,
 }
 
+EVERYWHERE = r"(?!/auth/)"  # below the API's base; the token address has to be named
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 _RULE = {
@@ -267,7 +268,7 @@ def _read(rules: object) -> list[_Rule]:
         made.append(
             _Rule(
                 method=match.get("method"),
-                path=re.compile(match.get("path", "")),
+                path=re.compile(match.get("path", EVERYWHERE)),
                 times=rule.get("times"),
                 fault=KINDS[fault.pop("kind")].read(fault),
                 as_given=rule,

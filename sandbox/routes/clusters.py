@@ -50,7 +50,9 @@ class Clusters:
         return self._answer(request, create.order(self._world, body, account=self._account), carry)
 
     def delete(self, number: int, request: Request, carry: Carrier) -> Reply:
-        """DELETE /databases/postgresql/{id}."""
+        """DELETE /databases/postgresql/{id}: no body is documented (API.md 7.2), so none is taken."""
+        if request.body:
+            raise invalid(field_name="body", why="is not known")
         cluster = self._found(number)
         self._refuse_if_busy(cluster)
         return self._answer(request, delete.order(cluster), carry)
