@@ -27,10 +27,17 @@ class Hidden(Protocol):
 
 @dataclass(frozen=True)
 class Token:
-    """An access token. `expires_at` is aware, by this machine's clock; nothing is subtracted from it."""
+    """An access token.
+
+    Attributes:
+        access: the token itself; does not print.
+        expires_at: its end by this machine's clock, aware; nothing is subtracted from it.
+        lifetime: from the moment it was asked for.
+    """
 
     access: str = field(repr=False)
     expires_at: datetime
+    lifetime: timedelta
 
 
 class TokenSource(Protocol):
@@ -107,8 +114,9 @@ def _token(outcome: Reply | Failure, asked_at: datetime) -> Token | None:
     if not isinstance(kind, str) or kind.lower() != "bearer":
         return None
     said = reading.whole(body.get("expires_in"))
-    lifetime = min(float(said), _LONGEST_LIFETIME) if said and said > 0 else _UNSAID_LIFETIME
-    return Token(access=access, expires_at=asked_at + timedelta(seconds=lifetime))
+    seconds = min(float(said), _LONGEST_LIFETIME) if said and said > 0 else _UNSAID_LIFETIME
+    lifetime = timedelta(seconds=seconds)
+    return Token(access, asked_at + lifetime, lifetime)
 
 
 def _unavailable(outcome: Reply | Failure) -> TokenUnavailable:
@@ -145,7 +153,7 @@ class MemoryTokens:
         with self._lock:
             if self._token is None or self._now() >= self._renew_at:
                 self._token = self._fetch()
-                self._renew_at = self._token.expires_at - renewal_margin(self._token.expires_at - self._now())
+                self._renew_at = self._token.expires_at - renewal_margin(self._token.lifetime)
             return self._token.access
 
     def refused(self, token: str) -> None:

@@ -27,6 +27,7 @@ class Caller:
         transport: where to.
         tokens: where the access token comes from.
         retry: rule for repeating reads.
+        total: seconds after which a write has begun to leave or does not leave at all, its token's fetching included.
         gate: called before every request; raises `Paused` to hold it back.
         noticed: told of every 401, 429 and 503.
         accept: the media types asked for.
@@ -36,6 +37,7 @@ class Caller:
     transport: Transport
     tokens: TokenSource
     retry: Retry
+    total: float
     gate: Callable[[], None]
     noticed: Callable[[ItcareError], None]
     accept: str
@@ -73,11 +75,11 @@ class Caller:
     def _read_once(self, path: str, correlation_id: str, seconds: float) -> Reply | ItcareError:
         end = self.retry.clock() + seconds
         try:
-            outcome = self._send("GET", path, correlation_id, None, seconds)
+            outcome = self._send("GET", path, correlation_id, None, end)
             if isinstance(outcome, Reply) and outcome.status == HTTPStatus.UNAUTHORIZED:
                 # Not executed, and the refused token is dropped: once more with a new one.
                 self._told(judging.unauthenticated(outcome, correlation_id))
-                outcome = self._send("GET", path, correlation_id, None, end - self.retry.clock())
+                outcome = self._send("GET", path, correlation_id, None, end)
         except NotSent as error:
             return error
         failure = judging.of_read(outcome, correlation_id)
@@ -90,8 +92,9 @@ class Caller:
     ) -> Accepted | ItcareError:
         # Errors are returned, so that no traceback has the frames in which body and secrets are in the clear.
         body = None if options is None else _encoded(options)
+        end = self.retry.clock() + self.total
         try:
-            outcome = self._send(method, path, correlation_id, body, None)
+            outcome = self._send(method, path, correlation_id, body, end)
         except NotSent as error:
             return error
         secrets = _secrets(options)
@@ -100,9 +103,7 @@ class Caller:
             return self._told(failure)
         return self._accepted(outcome, correlation_id, secrets)
 
-    def _send(
-        self, method: str, path: str, correlation_id: str, body: bytes | None, seconds: float | None
-    ) -> Reply | Failure:
+    def _send(self, method: str, path: str, correlation_id: str, body: bytes | None, end: float) -> Reply | Failure:
         self.gate()
         token = _Bearer(self.tokens.get())
         writes = method != "GET"
@@ -123,7 +124,7 @@ class Caller:
             body,
             limit=_WRITE_LIMIT if writes else _READ_LIMIT,
         )
-        outcome = self.transport.exchange(call, seconds=seconds, alone=writes)
+        outcome = self.transport.exchange(call, seconds=end - self.retry.clock(), alone=writes)
         if isinstance(outcome, Reply) and outcome.status == HTTPStatus.UNAUTHORIZED:
             self.tokens.refused(token.text)
         return outcome

@@ -82,6 +82,7 @@ class Client:
             transport=Transport(base_url, timeouts),
             tokens=tokens,
             retry=retry or Retry(budget=2 * timeouts.total),
+            total=timeouts.total,
             gate=gate or _open_gate,
             noticed=noticed or _keep_quiet,
             accept=self.assumptions.accept,

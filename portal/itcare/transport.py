@@ -217,9 +217,11 @@ class Transport:
             alone: on a connection of its own, so that one gone stale while idle cannot make the outcome unclear.
         """
         limit = self._timeouts.total if seconds is None else min(seconds, self._timeouts.total)
+        if limit <= 0:
+            return Failure(sent=False, reason="deadline")
         pool = self._open() if alone else self._pool
         try:
-            with _Watch(max(limit, 0.0)) as watch:
+            with _Watch(limit) as watch:
                 return self._exchange(pool, call, watch)
         finally:
             if alone:

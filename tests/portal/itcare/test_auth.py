@@ -13,6 +13,7 @@ from portal.sealing import SecretText
 from tests.portal.itcare.scripted import Answer, answer, drip, drop, scripted
 
 NOW = datetime(2026, 11, 2, 10, tzinfo=UTC)
+DAY = timedelta(days=1)
 GOOD = {"access_token": "abc", "expires_in": 1200, "refresh_token": "x", "token_type": "bearer"}
 
 
@@ -72,7 +73,7 @@ def test_a_token_is_kept_until_shortly_before_its_end() -> None:
     fetched: list[Token] = []
 
     def fetch_one() -> Token:
-        fetched.append(Token(f"token-{len(fetched)}", now[0] + timedelta(seconds=1200)))
+        fetched.append(Token(f"token-{len(fetched)}", now[0] + timedelta(minutes=20), timedelta(minutes=20)))
         return fetched[-1]
 
     tokens = MemoryTokens(fetch_one, now=lambda: now[0])
@@ -85,7 +86,7 @@ def test_a_token_is_kept_until_shortly_before_its_end() -> None:
 
 def test_only_the_stored_token_can_be_refused() -> None:
     numbers = iter(range(9))
-    tokens = MemoryTokens(lambda: Token(f"token-{next(numbers)}", NOW + timedelta(days=1)), now=lambda: NOW)
+    tokens = MemoryTokens(lambda: Token(f"token-{next(numbers)}", NOW + DAY, DAY), now=lambda: NOW)
     tokens.refused("token-0")
     assert tokens.get() == "token-0"
     tokens.refused("token-7")
@@ -100,7 +101,7 @@ def test_threads_share_one_fetch() -> None:
 
     def fetch_one() -> Token:
         fetched.append(1)
-        return Token("token", NOW + timedelta(days=1))
+        return Token("token", NOW + DAY, DAY)
 
     tokens = MemoryTokens(fetch_one, now=lambda: NOW)
 

@@ -16,6 +16,7 @@ from portal.itcare import (
     NotSent,
     Paused,
     Refused,
+    Retry,
     Throttled,
     TokenUnavailable,
     Unauthenticated,
@@ -238,6 +239,20 @@ def test_the_gate_and_a_missing_token_keep_a_write_back(bench: Setting) -> None:
     other = bench(answer(202), tokens=NoTokens())
     assert isinstance(failure_of(other.client), NotSent)
     assert (it.server.received, other.server.received) == ([], [])
+
+
+def test_a_token_that_takes_too_long_keeps_the_write_back(bench: Setting) -> None:
+    now = [0.0]
+
+    class SlowTokens(Tokens):
+        def get(self) -> str:
+            now[0] += 5.0
+            return super().get()
+
+    # Whoever holds a lease for the total time must not see the write leave after it.
+    it = bench(answer(202), tokens=SlowTokens(), retry=Retry(budget=10.0, clock=lambda: now[0]), total=5.0)
+    error = failure_of(it.client)
+    assert (type(error), error.reason, it.server.received) == (NotSent, "deadline", [])
 
 
 def test_a_write_has_a_connection_of_its_own(bench: Setting) -> None:

@@ -1,0 +1,47 @@
+"""The ITCare client as the settings describe it."""
+
+from functools import partial
+
+from django.conf import settings
+
+from portal.itcare import Assumptions, Client, Timeouts, fetch_token
+from portal.sealing import Sealer, SecretText
+from portal.upstream.pause import gate, noticed
+from portal.upstream.tokens import SharedTokens
+
+
+def client() -> Client:
+    """Build a client; keep it for one pass of work, so that its connections serve all of it.
+
+    Every call through it uses the token and heeds the pause that all processes share, and refuses to be made while a
+    transaction is open.
+    """
+    timeouts = Timeouts(
+        connect=settings.ITCARE_CONNECT_SECONDS, read=settings.ITCARE_READ_SECONDS, total=settings.ITCARE_TOTAL_SECONDS
+    )
+    return Client(
+        base_url=settings.ITCARE_BASE_URL,
+        tokens=_tokens(timeouts),
+        timeouts=timeouts,
+        assumptions=assumptions(),
+        gate=gate,
+        noticed=noticed,
+    )
+
+
+def assumptions() -> Assumptions:
+    """Return what is assumed of this deployment's ITCare (API.md 17)."""
+    return Assumptions(ha_topology=settings.ITCARE_HA_TOPOLOGY)
+
+
+def _tokens(timeouts: Timeouts) -> SharedTokens:
+    fetch = partial(
+        fetch_token,
+        token_url=settings.ITCARE_TOKEN_URL,
+        client_id=settings.ITCARE_CLIENT_ID,
+        client_secret=SecretText(settings.ITCARE_CLIENT_SECRET),
+        timeouts=timeouts,
+    )
+    return SharedTokens(
+        Sealer(settings.ENCRYPTION_KEYS), fetch, lease=timeouts.total + timeouts.connect, patience=timeouts.total / 2
+    )
