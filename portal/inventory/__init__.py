@@ -1,0 +1,1 @@
+"""What exists at ITCare, as last read."""
