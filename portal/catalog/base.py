@@ -1,0 +1,112 @@
+"""What an entry of the catalogue is. One kind of operation is one class in one file."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from django import forms
+
+from portal import itcare
+from portal.accounts.models import User
+from portal.inventory.models import Cluster, Service
+from portal.sealing import SecretText
+
+# Parameters as the form cleaned them and as they are frozen: JSON, in the API's words in snake_case, no secret.
+Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of what changes: new beside old, where there is an old."""
+
+    label: str
+    new: str
+    old: str = ""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What people read before they ask and before they decide."""
+
+    does: str
+    interrupts: str
+    undo: str
+    look_at: str
+    takes: str
+    risk: Literal["low", "medium", "high"]
+
+
+class KindForm(forms.Form):
+    """The form of a kind: knows its rules, and who asks."""
+
+    reason = forms.CharField(
+        label="Why",
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="The approver reads this, and it stays in the history.",
+        error_messages={"required": "Say why: the approver decides on it."},
+    )
+
+    def __init__(self, *args: Any, user: User, cluster: Cluster | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+        super().__init__(*args, **kwargs)
+        self.user = user
+        self.cluster = cluster
+        # Said at the field although the value is accepted; kept with the request for its summary.
+        self.warnings: dict[str, str] = {}
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What is frozen with the request: the cleaned values without secrets and without the reason."""
+        hidden = {"reason", "confirm_name"}
+        return {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if name not in hidden and not isinstance(value, SecretText) and value not in (None, "")
+        }
+
+    @property
+    def secret(self) -> SecretText | None:
+        """The secret that was typed, if the kind takes one."""
+        return None
+
+
+class Kind(ABC):
+    """One kind of operation: form, conditions, payload, words."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    form: ClassVar[type[KindForm]]
+    words: ClassVar[Words]
+    # A kind that makes a password shows it once to its requester.
+    makes_password: ClassVar[bool] = False
+
+    @abstractmethod
+    def title(self, parameters: Parameters, cluster: Cluster | None) -> str:
+        """Return what is asked for, in one line."""
+
+    @abstractmethod
+    def target(self, parameters: Parameters, cluster: Cluster | None) -> tuple[str, int]:
+        """Return the name of the cluster, and the upstream number of its service."""
+
+    @abstractmethod
+    def rows(self, parameters: Parameters, cluster: Cluster | None) -> Sequence[Row]:
+        """Return what changes, line by line, without secrets."""
+
+    @abstractmethod
+    def broken(self, parameters: Parameters, cluster: Cluster | None, service: Service) -> Sequence[str]:
+        """Return a sentence for each condition that does not hold now, by what the inventory knows."""
+
+    @abstractmethod
+    def payload(self, parameters: Parameters) -> dict[str, object]:
+        """Return what is sent, in the API's words, without secrets (API.md 7)."""
+
+    @abstractmethod
+    def send(
+        self, client: itcare.Client, parameters: Parameters, cluster: Cluster | None, secret: SecretText | None
+    ) -> itcare.Accepted:
+        """Make the one upstream write.
+
+        Raises:
+            ItcareError: as the client says.
+        """

@@ -1,0 +1,28 @@
+"""Takes back an approved operation that has not been sent."""
+
+from django.db import transaction
+
+from portal.accounts.models import User
+from portal.inventory.models import Service
+from portal.operations.models import Operation
+from portal.operations.states import State
+
+
+def why_not(operation: Operation, user: User) -> str:
+    """Why the person cannot cancel it; empty if they can: its requester, or an approver of the service."""
+    services = Service.objects.filter(pk=operation.service_id)
+    own = operation.requester_id == user.pk and services.askable_by(user).exists()
+    if not own and not services.decidable_by(user).exists():
+        return "Only the person who asked, or an approver of the service's team, can cancel it."
+    return ""
+
+
+def cancel(operation: Operation, user: User) -> None:
+    """End a queued operation unsent.
+
+    Raises:
+        LostRaceError: it is no longer queued.
+        ValueError: it was not queued to begin with.
+    """
+    with transaction.atomic():
+        operation.move(State.CANCELLED, actor=user, message=f"Cancelled by {user} before it was sent.")

@@ -1,0 +1,55 @@
+"""Leases: who works on a row, until when, and under which fence (SAFETY 3). All by the database's clock."""
+
+import random
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from portal.operations.models import Operation
+from portal.operations.states import State
+
+
+def claim(*states: State, only: int | None = None, where: Q | None = None, limit: int = 1) -> list[Operation]:
+    """Take a lease on rows that are due, skipping those that somebody else is taking.
+
+    Args:
+        states: The states to look in.
+        only: The one row to take.
+        where: What else must hold.
+        limit: How many rows at most, the longest due first.
+    """
+    with transaction.atomic():
+        rows = Operation.objects.due(*states).select_for_update(skip_locked=True)
+        if only is not None:
+            rows = rows.filter(pk=only)
+        if where is not None:
+            rows = rows.filter(where)
+        numbers = list(rows.order_by("look_at").values_list("pk", flat=True)[:limit])
+        Operation.objects.filter(pk__in=numbers).update(
+            lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS), fence=F("fence") + 1
+        )
+        held = Operation.objects.filter(pk__in=numbers).order_by("look_at", "pk")
+        return list(held.select_related("service", "cluster__service", "requester", "password"))
+
+
+def look_again(operation: Operation, seconds: float, *, failed: bool = False) -> None:
+    """Give the row back, to be looked at again in some seconds; failures in a row slow it down.
+
+    Does nothing if another has taken the row over.
+    """
+    rows = Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=operation.state)
+    if failed:
+        seconds = max(seconds, back_off(operation.failures + 1))
+    rows.update(
+        look_at=Now() + timedelta(seconds=seconds),
+        lease_until=None,
+        failures=F("failures") + 1 if failed else 0,
+    )
+
+
+def back_off(failures: int) -> float:
+    """Seconds to wait after so many failures in a row: doubling, capped at five minutes, with jitter."""
+    return min(2.0 * 2 ** min(failures, 10), 300.0) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing

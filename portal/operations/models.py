@@ -1,0 +1,371 @@
+"""What is being carried out: operations, their attempts, and ITCare's actions with what they told."""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.urls import reverse
+
+from portal.accounts import rights
+from portal.accounts.models import User
+from portal.audit.record import record
+from portal.inventory.models import Cluster, Service, granted
+from portal.operations.states import (
+    ENDED,
+    LOOKS,
+    MOVES,
+    NOTHING_EXECUTED,
+    UNFINISHED,
+    UNSENT,
+    LostRaceError,
+    Proof,
+    Reason,
+    State,
+)
+from portal.sealing import Sealed, Sealer, SecretText
+from portal.web.looks import Look
+
+PORTAL = "portal"  # the actor of what the portal does by itself
+
+
+class Secret(models.Model):
+    """A sealed password that waits. Deleting the row destroys the wrapped key, and with it the password."""
+
+    wrapped_key = models.BinaryField()
+    ciphertext = models.BinaryField()
+    made_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"Secret {self.pk}"
+
+    @classmethod
+    def seal(cls, text: SecretText, *, bound_to: str) -> Self:
+        """Return an unsaved row with the text sealed: encrypted before any SQL sees it (SAFETY M15)."""
+        sealed = Sealer(settings.ENCRYPTION_KEYS).seal(text, bound_to=bound_to)
+        return cls(wrapped_key=sealed.wrapped_key, ciphertext=sealed.ciphertext)
+
+    def open(self, *, bound_to: str) -> SecretText:
+        """Return the text.
+
+        Raises:
+            SealBroken: no configured key opens it, or it belongs to something else.
+        """
+        sealed = Sealed(wrapped_key=bytes(self.wrapped_key), ciphertext=bytes(self.ciphertext))
+        return Sealer(settings.ENCRYPTION_KEYS).open(sealed, bound_to=bound_to)
+
+
+def bound(reference: uuid.UUID, purpose: str) -> str:
+    """What a secret of a request is bound to: a secret moved to another request's row does not open there."""
+    return f"{reference}:{purpose}"
+
+
+class OperationQuerySet(models.QuerySet["Operation"]):
+    """Operations, narrowed to what a person may see or a process has to do."""
+
+    def visible_to(self, user: User) -> Self:
+        """Operations on the services of the person's teams; all of them for support and administrators."""
+        if rights.reads_everything(user):
+            return self
+        return self.filter(granted(rights.teams_of(user), "service__"))
+
+    def unfinished(self) -> Self:
+        """Operations that have not ended."""
+        return self.filter(state__in=UNFINISHED)
+
+    def due(self, *states: State) -> Self:
+        """Operations in one of the states whose time has come and whom nobody holds, by the database's clock."""
+        free = Q(lease_until=None) | Q(lease_until__lte=Now())
+        return self.filter(free, state__in=states, look_at__lte=Now())
+
+
+class Operation(models.Model):
+    """One approved request on its way through ITCare. The row is the queue: `look_at` says when it is due."""
+
+    reference = models.UUIDField(unique=True, help_text="The request's; secrets are bound to it.")
+    kind = models.CharField(max_length=40)
+    name = models.CharField(max_length=60, help_text="The cluster's name.")
+    title = models.CharField(max_length=200)
+    service = models.ForeignKey(Service, models.PROTECT, related_name="operations")
+    cluster = models.ForeignKey(Cluster, models.PROTECT, null=True, related_name="operations")
+    requester = models.ForeignKey(User, models.PROTECT, related_name="operations_requested")
+    approver = models.ForeignKey(User, models.PROTECT, related_name="operations_approved")
+    parameters = models.JSONField()
+    revision = models.CharField(max_length=64, blank=True, help_text="Of the cluster, as the requester saw it.")
+    digest = models.CharField(max_length=64, help_text="Of all that was approved.")
+
+    state = models.CharField(max_length=20, choices=State.choices, default=State.QUEUED)
+    reason = models.CharField(max_length=40, choices=Reason.choices, blank=True, default="")
+    message = models.CharField(max_length=500, blank=True, help_text="The sentence for people.")
+    last_proof = models.CharField(max_length=20, choices=Proof.choices, blank=True, default="")
+    released_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    upstream_action_id = models.BigIntegerField(null=True)
+
+    look_at = models.DateTimeField(null=True, db_default=Now())
+    lease_until = models.DateTimeField(null=True)
+    fence = models.BigIntegerField(default=0)
+    failures = models.IntegerField(default=0, help_text="Looks in a row that led nowhere; they slow the next one down.")
+    password = models.OneToOneField(Secret, models.PROTECT, null=True, related_name="operation_to_send")
+    reveal = models.OneToOneField(Secret, models.PROTECT, null=True, related_name="operation_to_reveal")
+
+    queued_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField(db_default=Now())
+
+    objects = OperationQuerySet.as_manager()
+
+    class Meta:
+        """The states live in the database; each constraint says why."""
+
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["look_at"], name="operation_due", condition=Q(state__in=UNFINISHED)),
+            models.Index(fields=["service", "-id"], name="operation_service"),
+            models.Index(fields=["cluster", "-id"], name="operation_cluster"),
+            models.Index(fields=["state", "-id"], name="operation_state"),
+            models.Index(fields=["kind", "state"], name="operation_kind"),
+        ]
+        constraints = [
+            # ITCare takes one change at a time (API.md A24), and two at once could not be told apart.
+            models.UniqueConstraint(
+                fields=["cluster"],
+                condition=Q(state__in=UNFINISHED, cluster__isnull=False),
+                name="one_unfinished_operation_a_cluster",
+            ),
+            # Before the cluster exists its name is all there is: two creates of one name must not both run.
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=Q(state__in=UNFINISHED, kind="create"),
+                name="one_unfinished_create_a_name",
+            ),
+            # Only with an id, or the proof that it was accepted, is there something to follow.
+            models.CheckConstraint(
+                condition=~Q(state=State.RUNNING) | Q(upstream_action_id__isnull=False) | Q(last_proof=Proof.ACCEPTED),
+                name="running_was_accepted",
+            ),
+            # A failure without a reason cannot be acted on.
+            models.CheckConstraint(condition=~Q(state=State.FAILED) | ~Q(reason=""), name="failed_has_a_reason"),
+            # A row that nobody looks at again would hang for ever.
+            models.CheckConstraint(
+                condition=Q(state__in=UNFINISHED, look_at__isnull=False, ended_at=None)
+                | Q(state__in=ENDED, look_at=None, ended_at__isnull=False),
+                name="unfinished_is_looked_at_again",
+            ),
+            # Once a call may have been executed the password is erased: nobody can send it a second time.
+            models.CheckConstraint(condition=Q(state__in=UNSENT) | Q(password=None), name="password_only_unsent"),
+            # Sent at most once: back in the queue only with proof that nothing was executed, or released by a person.
+            models.CheckConstraint(
+                condition=~Q(state=State.QUEUED)
+                | Q(last_proof__in=["", *NOTHING_EXECUTED])
+                | (Q(released_by__isnull=False) & ~Q(kind="create")),
+                name="queued_again_only_with_proof",
+            ),
+            # A lease without an end would keep everybody else away for ever.
+            models.CheckConstraint(
+                condition=~Q(state=State.SENDING) | Q(lease_until__isnull=False), name="sending_holds_a_lease"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        """The operation's page."""
+        return reverse("operation", args=[self.pk])
+
+    @property
+    def look(self) -> Look:
+        """How its state is shown."""
+        return LOOKS[self.state]
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has ended, one way or another."""
+        return self.state in ENDED
+
+    def computed_digest(self) -> str:
+        """The digest of what this row would send; it must equal the one that was approved."""
+        return digest(
+            reference=self.reference,
+            kind=self.kind,
+            service=self.service.upstream_id,
+            revision=self.revision,
+            parameters=self.parameters,
+        )
+
+    def move(
+        self,
+        to: State,
+        *,
+        fence: int | None = None,
+        actor: User | None = None,
+        detail: Mapping[str, str | int | None] | None = None,
+        where: Q | None = None,
+        **values: Any,  # noqa: ANN401 - columns of this model
+    ) -> None:
+        """Move to another state and write the audit entry; call it last in a transaction, it takes the chain's lock.
+
+        Args:
+            to: The new state.
+            fence: The fence under which the caller holds the row; another one means that somebody took over.
+            actor: The person who caused it; the portal itself where there is none.
+            detail: For the audit entry.
+            where: What else must hold of the row, in the same statement.
+            values: Further columns to set.
+
+        Raises:
+            LostRaceError: the row is no longer in the state, or under the fence, that the caller saw.
+            ValueError: there is no such move.
+        """
+        if to not in MOVES[self.state]:
+            message = f"no move from {self.state} to {to}"
+            raise ValueError(message)
+        if to in ENDED:
+            values |= {"look_at": None, "lease_until": None, "ended_at": Now()}
+        doomed = self._secrets_ended_by(to)
+        values |= dict.fromkeys(doomed)
+        rows = Operation.objects.filter(pk=self.pk, state=self.state)
+        if fence is not None:
+            rows = rows.filter(fence=fence)
+        if where is not None:
+            rows = rows.filter(where)
+        if rows.update(state=to, changed_at=Now(), **values) != 1:
+            message = f"operation {self.pk} is no longer {self.state}"
+            raise LostRaceError(message)
+        before, self.state = self.state, to
+        erase(*doomed.values())
+        record(
+            f"operation.{to}",
+            actor=actor.email if actor else PORTAL,
+            actor_id=actor.pk if actor else None,
+            subject_type="operation",
+            subject_id=self.pk,
+            subject=self.title,
+            service_id=self.service_id,
+            detail={"from": before, **(detail or {})},
+        )
+
+    def _secrets_ended_by(self, to: State) -> dict[str, int | None]:
+        """Columns that must let go of their secret in that state, with the secrets' numbers."""
+        doomed = {}
+        if to not in UNSENT:
+            doomed["password"] = self.password_id
+        if to in {State.FAILED, State.CANCELLED}:
+            doomed["reveal"] = self.reveal_id
+        return doomed
+
+
+def digest(*, reference: uuid.UUID, kind: str, service: int, revision: str, parameters: Mapping[str, object]) -> str:
+    """SHA-256 over what is asked for, in one canonical spelling (DESIGN 1.3)."""
+    asked = [str(reference), kind, service, revision, parameters]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def erase(*secrets: int | None) -> None:
+    """Destroy sealed secrets whose last reference is gone."""
+    numbers = [number for number in secrets if number is not None]
+    if numbers:
+        Secret.objects.filter(pk__in=numbers).delete()
+
+
+class Attempt(models.Model):
+    """One upstream write: committed before the call, completed after it, never overwritten."""
+
+    operation = models.ForeignKey(Operation, models.PROTECT, related_name="attempts")
+    number = models.IntegerField()
+    fence = models.BigIntegerField()
+    started_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+    # What was the newest at ITCare before the write: only an action after it can be ours (SAFETY 1 rule 6).
+    watermark_action_id = models.BigIntegerField(null=True)
+    watermark_at = models.DateTimeField(null=True)
+    proof = models.CharField(max_length=20, choices=Proof.choices, blank=True, default="")
+    http_status = models.IntegerField(null=True)
+    message = models.CharField(max_length=500, blank=True)
+    correlation_id = models.CharField(max_length=64, blank=True)
+    upstream_action_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        """Attempts are numbered from one."""
+
+        ordering = ["number"]
+        constraints = [
+            # The number is the attempt's identity in the timeline and in the outcome's update.
+            models.UniqueConstraint(fields=["operation", "number"], name="attempt_number_once"),
+            # Ended means proven: without a proof nobody can say what came of it.
+            models.CheckConstraint(
+                condition=Q(ended_at=None, proof="") | (Q(ended_at__isnull=False) & ~Q(proof="")),
+                name="attempt_ended_is_proven",
+            ),
+            # Two open writes of one operation would be two writes.
+            models.UniqueConstraint(fields=["operation"], condition=Q(proof=""), name="one_open_attempt"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Attempt {self.number} of operation {self.operation_id}"
+
+
+class Action(models.Model):
+    """An action of ITCare as last read; without an operation it is one that the portal did not start."""
+
+    upstream_id = models.BigIntegerField(unique=True)
+    operation = models.ForeignKey(Operation, models.PROTECT, null=True, related_name="actions")
+    status = models.CharField(max_length=40, blank=True)
+    process = models.CharField(max_length=200, blank=True)
+    resource_name = models.CharField(max_length=200, blank=True)
+    submitted_at = models.DateTimeField(null=True)
+    submitted_by = models.CharField(max_length=200, blank=True)
+    last_updated_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        """The newest first."""
+
+        ordering = ["-upstream_id"]
+
+    def __str__(self) -> str:
+        return f"Action {self.upstream_id}"
+
+
+class ActionMessage(models.Model):
+    """One thing that ITCare said about an action, once: the timeline."""
+
+    action = models.ForeignKey(Action, models.CASCADE, related_name="messages")
+    text = models.CharField(max_length=500)
+    status = models.CharField(max_length=40, blank=True)
+    said_at = models.DateTimeField(null=True, help_text="ITCare's own time.")
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        """In the order in which they were seen."""
+
+        ordering = ["pk"]
+        constraints = [
+            # Two looks at once would otherwise tell one message twice.
+            models.UniqueConstraint(fields=["action", "text", "status"], name="message_once_an_action"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def at(self) -> Any:  # noqa: ANN401 - a time
+        """When it was said, or seen where ITCare gives no time."""
+        return self.said_at or self.seen_at
+
+
+class Heartbeat(models.Model):
+    """When a process last proved that it works."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.name

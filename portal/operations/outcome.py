@@ -1,0 +1,173 @@
+"""Writes down what a write upstream proved, and moves the operation accordingly (SAFETY 2)."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from portal import itcare
+from portal.operations.actions import note
+from portal.operations.leases import back_off
+from portal.operations.models import Attempt, Operation
+from portal.operations.states import LostRaceError, Proof, Reason, State
+
+logger = logging.getLogger(__name__)
+
+# A second refusal of a fresh token is for a person: until then the operation asks again this rarely.
+UNAUTHENTICATED_SECONDS = 60.0
+
+
+def accepted(operation: Operation, attempt: Attempt, answer: itcare.Accepted) -> None:
+    """ITCare took it. Without a readable id it is looked for, and never sent again (SAFETY 1 rule 5)."""
+    action = answer.action if answer.action and answer.action.id else None
+    number = action.id if action else None
+    words = action.message or "" if action else "ITCare accepted it without telling which action carries it out."
+    with transaction.atomic():
+        _prove(
+            attempt,
+            Proof.ACCEPTED,
+            words,
+            http_status=answer.status,
+            correlation_id=answer.correlation_id,
+            upstream_action_id=number,
+        )
+        if action:
+            note(action, operation)
+        _move(
+            operation,
+            State.RUNNING,
+            detail={"action": number},
+            last_proof=Proof.ACCEPTED,
+            upstream_action_id=number,
+            message="",
+            failures=0,
+            look_at=_later(settings.FOLLOW_SECONDS if action else settings.SETTLE_SECONDS),
+        )
+
+
+def told(operation: Operation, attempt: Attempt, error: itcare.ItcareError) -> None:
+    """The client raised: sort by what was proven."""
+    if isinstance(error, itcare.NotSent):
+        not_sent(operation, attempt, error.sentence, error=error)
+    elif isinstance(error, itcare.Unauthenticated):
+        again = operation.failures > 0
+        _queue_again(operation, attempt, Proof.REFUSED, error, UNAUTHENTICATED_SECONDS if again else 0)
+    elif isinstance(error, itcare.Throttled):
+        _queue_again(operation, attempt, Proof.REFUSED, error, error.retry_after or back_off(operation.failures + 1))
+    elif isinstance(error, itcare.Refused):
+        _end(operation, attempt, Proof.REFUSED, Reason.REFUSED, error.sentence, error=error)
+    else:
+        unclear(operation, attempt, error.sentence, error=error)
+
+
+def not_sent(
+    operation: Operation,
+    attempt: Attempt,
+    words: str,
+    *,
+    error: itcare.ItcareError | None = None,
+    reason: Reason | None = None,
+) -> None:
+    """No byte of the request left: queued again after a while, or failed for the reason given."""
+    if reason is not None:
+        _end(operation, attempt, Proof.NOT_SENT, reason, words, error=error)
+        return
+    seconds = (error.retry_after if error else None) or back_off(operation.failures + 1)
+    with transaction.atomic():
+        _prove(attempt, Proof.NOT_SENT, words, **_evidence(error))
+        _back_to_queue(operation, Proof.NOT_SENT, words, seconds)
+
+
+def unclear(
+    operation: Operation, attempt: Attempt | None, words: str, *, error: itcare.ItcareError | None = None
+) -> None:
+    """Nobody can tell: a state of its own, settled by looking, never by sending again."""
+    with transaction.atomic():
+        if attempt is not None:
+            _prove(attempt, Proof.UNKNOWN, words, **_evidence(error))
+        _move(
+            operation,
+            State.UNCLEAR,
+            detail={"why": words},
+            last_proof=Proof.UNKNOWN,
+            message=words[:500],
+            failures=0,
+            look_at=_later(settings.SETTLE_SECONDS),
+        )
+
+
+def fail_unsent(operation: Operation, reason: Reason, words: str) -> None:
+    """Fail a queued operation that must not be sent any more."""
+    with transaction.atomic():
+        _move(operation, State.FAILED, detail={"reason": reason, "why": words}, reason=reason, message=words[:500])
+
+
+def _end(
+    operation: Operation,
+    attempt: Attempt,
+    proof: Proof,
+    reason: Reason,
+    words: str,
+    *,
+    error: itcare.ItcareError | None,
+) -> None:
+    with transaction.atomic():
+        _prove(attempt, proof, words, **_evidence(error))
+        _move(
+            operation,
+            State.FAILED,
+            detail={"reason": reason, "why": words},
+            last_proof=proof,
+            reason=reason,
+            message=words[:500],
+        )
+
+
+def _queue_again(
+    operation: Operation, attempt: Attempt, proof: Proof, error: itcare.ItcareError, seconds: float
+) -> None:
+    with transaction.atomic():
+        _prove(attempt, proof, error.sentence, **_evidence(error))
+        _back_to_queue(operation, proof, error.sentence, seconds)
+
+
+def _back_to_queue(operation: Operation, proof: Proof, words: str, seconds: float) -> None:
+    _move(
+        operation,
+        State.QUEUED,
+        detail={"why": words},
+        last_proof=proof,
+        message=words[:500],
+        failures=operation.failures + 1,
+        look_at=_later(seconds),
+    )
+
+
+def _prove(attempt: Attempt, proof: Proof, words: str, **evidence: Any) -> None:  # noqa: ANN401 - columns
+    """Complete the attempt. A sender that comes late may still replace "unknown" by what it knows: that is evidence."""
+    rows = Attempt.objects.filter(pk=attempt.pk, proof__in=[Proof.OPEN, Proof.UNKNOWN])
+    if proof == Proof.UNKNOWN:
+        rows = rows.filter(proof=Proof.OPEN)
+    rows.update(proof=proof, message=words[:500], ended_at=Now(), **evidence)
+
+
+def _move(operation: Operation, to: State, *, detail: dict[str, Any], **values: Any) -> None:  # noqa: ANN401
+    """Move under our fence; one who lost the row leaves its evidence on the attempt and nothing else."""
+    try:
+        with transaction.atomic():
+            operation.move(to, fence=operation.fence, detail=detail, **{"lease_until": None, **values})
+    except LostRaceError:
+        logger.warning("Operation %s was taken over; only the attempt was written.", operation.pk)
+
+
+def _evidence(error: itcare.ItcareError | None) -> dict[str, Any]:
+    if error is None:
+        return {}
+    return {"http_status": error.status, "correlation_id": error.correlation_id[:64]}
+
+
+def _later(seconds: float) -> Any:  # noqa: ANN401 - a database expression
+    return Now() + timedelta(seconds=seconds)

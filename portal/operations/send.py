@@ -1,0 +1,156 @@
+"""Sends an operation: says so, does it at most once, says what came of it (SAFETY 3)."""
+
+import logging
+import time
+from datetime import timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.views.decorators.debug import sensitive_variables
+
+from portal import itcare
+from portal.catalog.base import Kind
+from portal.catalog.kinds import KINDS
+from portal.inventory import sync
+from portal.inventory.models import Cluster
+from portal.operations import outcome
+from portal.operations.leases import claim, look_again
+from portal.operations.models import Attempt, Operation, bound
+from portal.operations.states import LostRaceError, Proof, Reason, State
+from portal.sealing import SealBroken, SecretText
+from portal.upstream.client import client as upstream_client
+
+logger = logging.getLogger(__name__)
+
+# What must be left of a lease beyond the longest call, for writing down its outcome.
+MARGIN_SECONDS: Final = 5.0
+
+
+def send(operation_id: int) -> None:
+    """Send the operation if it is queued, due, and held by nobody.
+
+    Nothing is open in the database while ITCare is asked. Whatever happens after "sending" was committed, the write is
+    not made a second time on a guess.
+    """
+    claimed = claim(State.QUEUED, only=operation_id)
+    if not claimed:
+        return
+    started = time.monotonic()
+    operation = claimed[0]
+    kind = KINDS[operation.kind]
+    client = upstream_client()
+    try:
+        stopped = _look_first(client, kind, operation)
+        watermark = client.actions(resource_name=operation.name)
+    except itcare.ItcareError as error:
+        logger.warning("Operation %s waits: %s", operation.pk, error.sentence)
+        look_again(operation, error.retry_after or 0, failed=True)
+        return
+    if stopped is not None:
+        outcome.fail_unsent(operation, *stopped)
+        return
+    attempt = _say(operation, watermark)
+    if attempt is None:
+        return
+    left = settings.LEASE_SECONDS - (time.monotonic() - started)
+    if left < settings.ITCARE_TOTAL_SECONDS:
+        # Paused here for long: whoever looks after the lease's end would find a write that it does not know of.
+        outcome.not_sent(operation, attempt, "The process was held up before it could send.")
+        return
+    _do(client, kind, operation, attempt)
+
+
+def _look_first(client: itcare.Client, kind: Kind, operation: Operation) -> tuple[Reason, str] | None:
+    """Read the cluster afresh and check revision and conditions; answers why it must not be sent, if so."""
+    if operation.cluster is None:
+        sync.find(client, name=operation.name, service=None)
+        cluster = None
+    else:
+        sync.read_cluster(client, operation.cluster, parts=False)
+        cluster = Cluster.objects.select_related("service").get(pk=operation.cluster.pk)
+        if cluster.revision != operation.revision:
+            return Reason.MOVED, "The cluster moved since the approval: what was approved no longer fits. Ask again."
+    broken = kind.broken(operation.parameters, cluster, operation.service)
+    return (Reason.CONDITION, " ".join(broken)) if broken else None
+
+
+def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
+    """Commit "sending" with a new attempt; answers None if another took over or the approval does not fit the row."""
+    enough = timedelta(seconds=settings.ITCARE_TOTAL_SECONDS + MARGIN_SECONDS)
+    approved = Q(digest=operation.computed_digest(), lease_until__gt=Now() + enough)
+    try:
+        with transaction.atomic():
+            attempt = Attempt.objects.create(
+                operation=operation,
+                number=operation.attempts.count() + 1,
+                fence=operation.fence,
+                watermark_action_id=max((action.id for action in watermark.items if action.id), default=None),
+                watermark_at=watermark.server_time,
+            )
+            operation.move(
+                State.SENDING,
+                fence=operation.fence,
+                where=approved,
+                detail={"attempt": attempt.number},
+                sent_at=Now(),
+            )
+    except LostRaceError:
+        logger.warning("Operation %s was not sent: another took over, or it is not what was approved.", operation.pk)
+        operation.refresh_from_db(fields=["state", "digest"])
+        if operation.state == State.QUEUED and operation.digest != operation.computed_digest():
+            outcome.fail_unsent(operation, Reason.MOVED, "The row no longer holds what was approved; it was not sent.")
+        return None
+    return attempt
+
+
+@sensitive_variables("secret")
+def _do(client: itcare.Client, kind: Kind, operation: Operation, attempt: Attempt) -> None:
+    """Make the one call and write down what it proved."""
+    try:
+        secret = _open(operation)
+    except SealBroken:
+        outcome.not_sent(
+            operation,
+            attempt,
+            "The sealed password cannot be opened: an encryption key was removed too early. Ask again.",
+            reason=Reason.SECRET_LOST,
+        )
+        return
+    try:
+        accepted = kind.send(client, operation.parameters, operation.cluster, secret)
+    except itcare.ItcareError as error:
+        outcome.told(operation, attempt, error)
+    except BaseException as error:
+        # A time limit, a defect: nobody can tell whether the call had left.
+        outcome.unclear(operation, attempt, f"The process was interrupted while it sent ({type(error).__name__}).")
+        raise
+    else:
+        outcome.accepted(operation, attempt, accepted)
+    finally:
+        del secret
+
+
+def _open(operation: Operation) -> SecretText | None:
+    if operation.password is None:
+        if KINDS[operation.kind].makes_password:
+            message = "the sealed password is gone"
+            raise SealBroken(message)
+        return None
+    return operation.password.open(bound_to=bound(operation.reference, "send"))
+
+
+def lapse() -> int:
+    """Turn what is "sending" past its lease into unclear: its sender died, and nobody can tell how far it came.
+
+    Answers how many rows it turned.
+    """
+    turned = 0
+    for operation in Operation.objects.filter(state=State.SENDING, lease_until__lte=Now()).order_by("pk")[:100]:
+        attempt = operation.attempts.filter(proof=Proof.OPEN).first()
+        words = "The process that sent it ended before ITCare's answer was written down."
+        outcome.unclear(operation, attempt, words)
+        turned += 1
+    return turned

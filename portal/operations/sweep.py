@@ -1,0 +1,118 @@
+"""The sweep: the portal's only clock. It nudges Celery for what is due, and does itself what nobody has claimed."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Event
+from typing import Any, Final
+
+from celery import Task
+from django.conf import settings
+from django.db import Error, close_old_connections
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from portal.operations import follow, heartbeat, send, settle, tasks
+from portal.operations.models import Operation
+from portal.operations.states import State
+from portal.web.hints import publish
+
+logger = logging.getLogger(__name__)
+
+# Seconds after which a row that is still due, or a pass that is still wanted, is nudged again.
+ROW_AGAIN: Final = 10.0
+PASS_AGAIN: Final = 1.5
+NUDGES_A_PASS: Final = 200
+
+
+@dataclass
+class Job:
+    """Something that the sweep does again and again."""
+
+    name: str
+    run: Callable[[], object]
+    every: float  # seconds
+    due: float = 0.0  # on the monotonic clock
+
+
+def sweep(jobs: Sequence[Job], stop: Event) -> None:
+    """Run the jobs, each at its pace, until told to stop. One that fails is logged and does not stop the others."""
+    while not stop.is_set():
+        for job in jobs:
+            if stop.is_set():
+                return
+            if job.due <= time.monotonic():
+                _run(job)
+        stop.wait(settings.SWEEP_SECONDS)
+
+
+def once(jobs: Sequence[Job]) -> None:
+    """Run each job one time, whatever its pace."""
+    for job in jobs:
+        _run(job)
+
+
+def _run(job: Job) -> None:
+    close_old_connections()
+    try:
+        job.run()
+    except Error as error:
+        logger.error("%s: the database did not do it: %s", job.name, error)  # noqa: TRY400 - expected while it restarts
+    except Exception:
+        logger.exception("%s failed; the sweep goes on.", job.name)
+    job.due = time.monotonic() + job.every
+
+
+class Nudges:
+    """Remembers what was nudged lately, so that a busy broker is not filled with one hint a pass."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str | int, ...], float] = {}
+
+    def send(self) -> None:
+        """Nudge the queued operations that are due; send what was not claimed in time."""
+        due = Operation.objects.due(State.QUEUED).order_by("look_at")
+        for number in due.values_list("pk", flat=True)[:NUDGES_A_PASS]:
+            if not self._nudge(tasks.send_operation, number):
+                break
+        for number in late(Q(state=State.QUEUED)).values_list("pk", flat=True)[:10]:
+            send.send(number)
+
+    def follow(self) -> None:
+        """Nudge the pass over running operations; make it ourselves if nobody did in time."""
+        known = Q(state=State.RUNNING, upstream_action_id__isnull=False)
+        if Operation.objects.due(State.RUNNING).filter(known).exists():
+            self._nudge(tasks.follow_operations, again=PASS_AGAIN)
+        if late(known).exists():
+            follow.follow()
+
+    def settle(self) -> None:
+        """Nudge the search for what is unclear; make it ourselves if nobody did in time."""
+        unknown = Q(state=State.UNCLEAR) | Q(state=State.RUNNING, upstream_action_id=None)
+        if Operation.objects.due(State.UNCLEAR, State.RUNNING).filter(unknown).exists():
+            self._nudge(tasks.settle_operations, again=PASS_AGAIN)
+        if late(unknown).exists():
+            settle.settle()
+
+    def beat(self) -> None:
+        """Say that the sweep works, and ask a worker to say so for itself."""
+        heartbeat.beat(heartbeat.SWEEP)
+        self._nudge(tasks.beat)
+
+    def _nudge(self, task: Task[Any, Any], *args: int, again: float = ROW_AGAIN) -> bool:
+        key = (task.name, *args)
+        now = time.monotonic()
+        if key in self._told and now - self._told[key] < again:
+            return True
+        self._told = {told: at for told, at in self._told.items() if now - at < ROW_AGAIN}
+        self._told[key] = now
+        return publish(task, *args)
+
+
+def late(which: Q) -> Any:  # noqa: ANN401 - a queryset
+    """Rows that have been due for longer than anybody should need to claim them."""
+    patience = timedelta(seconds=settings.SWEEP_PATIENCE_SECONDS)
+    due = Operation.objects.due(State.QUEUED, State.RUNNING, State.UNCLEAR)
+    return due.filter(which, look_at__lte=Now() - patience).order_by("look_at")

@@ -1,0 +1,29 @@
+"""Celery tasks of operations. Thin: the rows say what is due, the work says what to do."""
+
+from celery import shared_task
+
+from portal.operations import follow, heartbeat, send, settle
+
+
+@shared_task
+def send_operation(operation_id: int) -> None:
+    """Send one operation, if it is due and nobody else holds it."""
+    send.send(operation_id)
+
+
+@shared_task
+def follow_operations() -> None:
+    """Follow all running operations that are due, in one pass."""
+    follow.follow()
+
+
+@shared_task
+def settle_operations() -> None:
+    """Look for what became of the operations whose outcome is not known."""
+    settle.settle()
+
+
+@shared_task
+def beat() -> None:
+    """Prove that a worker takes messages and reaches the database (SAFETY 1 rule 14)."""
+    heartbeat.beat(heartbeat.WORKER)
