@@ -1,7 +1,7 @@
 """The Celery application of a worker: as portal.celery, but patient with Redis.
 
-A worker whose acknowledgement times out stays alive and deaf (SAFETY M13, M14), so the one-second limits that keep pages
-quick must not apply to it.
+A worker whose acknowledgement times out stays alive and deaf, so the one-second limits that keep pages quick must
+not apply to it.
 """
 
 from portal.celery import app

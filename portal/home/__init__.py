@@ -1,0 +1,1 @@
+"""Pages across packages, and the processes that list every package's jobs."""

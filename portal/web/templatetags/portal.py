@@ -1,6 +1,6 @@
 """The template tags of every page: `{% load portal %}`."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 
 from django import template
@@ -118,3 +118,9 @@ def field(bound: BoundField) -> SafeString:
 def wrong_fields(form: BaseForm) -> list[BoundField]:
     """Return the visible fields of a form that have errors, in the order of the form."""
     return [bound for bound in form.visible_fields() if bound.errors]
+
+
+@register.filter
+def span(length: timedelta) -> str:
+    """Write a length of time: "4 min 10 s"."""
+    return times.length(length)

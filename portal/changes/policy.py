@@ -1,0 +1,37 @@
+"""Who may do what with a change. Answers a sentence that says why not, or an empty one."""
+
+from portal.accounts.models import User
+from portal.changes.models import Change, State
+from portal.inventory.models import Service
+
+
+def why_not_ask(user: User) -> str:
+    """Why the person cannot file requests at all."""
+    if not Service.objects.askable_by(user).exists():
+        return "Only developers of a team that has a service can ask for this. Your team's administrator can help."
+    return ""
+
+
+def why_not_decide(user: User, change: Change) -> str:
+    """Why the person may not decide this change, whatever its state."""
+    if not user.is_active:
+        return "This account was deactivated."
+    if change.requester_id == user.pk:
+        return "You asked for it: somebody else decides."
+    if not Service.objects.decidable_by(user).filter(pk=change.service_id).exists():
+        return "Only approvers of the service's team decide this request."
+    return ""
+
+
+def why_not_own(user: User, change: Change) -> str:
+    """Why the person may not submit, change or withdraw it."""
+    if change.requester_id != user.pk:
+        return "Only the person who asked can do this."
+    if not Service.objects.askable_by(user).filter(pk=change.service_id).exists():
+        return "You are no longer a developer of this service's team."
+    return ""
+
+
+def is_open(change: Change) -> bool:
+    """Whether it still waits for something."""
+    return change.state in {State.DRAFT, State.PENDING}

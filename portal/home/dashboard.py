@@ -1,0 +1,36 @@
+"""The home page: what waits for me, what is running, what is mine."""
+
+from typing import Final
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from portal.accounts.http import Request, signed_in
+from portal.changes import policy, queries
+from portal.operations.models import Operation
+from portal.web.live import stamp, unchanged
+
+LINES: Final = 10
+
+
+@require_GET
+@signed_in
+def home(request: Request) -> HttpResponse:
+    """Show the three lists; they refresh themselves."""
+    waiting = list(queries.waiting_for(request.user)[:LINES])
+    unfinished = Operation.objects.visible_to(request.user).unfinished()
+    running = list(unfinished.select_related("service", "requester", "cluster").order_by("-pk")[:LINES])
+    mine = list(queries.mine(request.user)[:LINES])
+    shown = [*waiting, *running, *mine, *(change.operation for change in mine if change.operation)]
+    mark = stamp(*(part for row in shown for part in (type(row).__name__, row.pk, row.changed_at)))
+    if request.htmx and (nothing := unchanged(request, mark)):
+        return nothing
+    context = {
+        "waiting": waiting,
+        "running": running,
+        "mine": mine,
+        "stamp": mark,
+        "may_ask": not policy.why_not_ask(request.user),
+    }
+    return render(request, "home/home.html#live" if request.htmx else "home/home.html", context)

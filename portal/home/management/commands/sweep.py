@@ -1,0 +1,69 @@
+"""manage.py sweep: the portal's clock. Two of them are harmless."""
+
+import signal
+from argparse import ArgumentParser
+from threading import Event
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand
+
+from portal.audit import heads
+from portal.changes import expire
+from portal.inventory import sync
+from portal.operations import reveal, send
+from portal.operations.sweep import Job, Nudges, once, sweep
+from portal.upstream.client import client
+
+
+def jobs() -> list[Job]:
+    """Everything that the portal does by itself, with how often it is looked at, in seconds."""
+    nudges = Nudges()
+    pace = settings.SWEEP_SECONDS
+    return [
+        Job("heartbeat", nudges.beat, 10),
+        Job("lapsed leases", send.lapse, pace),
+        Job("due operations", nudges.send, pace),
+        Job("running operations", nudges.follow, pace),
+        Job("unclear operations", nudges.settle, pace),
+        Job("clusters that somebody waits for", _read_waiting, pace),
+        Job("lists of ITCare", _sync_lists, pace),
+        Job("expired requests", expire.expire, 30),
+        Job("requests of leavers", expire.withdraw_leavers, 30),
+        Job("requests on moved clusters", expire.lapse, 60),
+        Job("passwords past their time", reveal.erase_overdue, 60),
+        Job("head of the audit chain", heads.publish, 300),
+    ]
+
+
+def _sync_lists() -> None:
+    if sync.lists_due():
+        sync.sync_lists(client())
+
+
+def _read_waiting() -> None:
+    if sync.waiting().exists():
+        sync.read_waiting(client())
+
+
+class Command(BaseCommand):
+    help = "Run the portal's clock until it is told to stop (SIGTERM, SIGINT), or one pass with --once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="run every job one time and end")
+
+    def handle(self, **options: Any) -> None:
+        if options["once"]:
+            once(jobs())
+            return
+        stop = Event()
+
+        def end(_signal: int, _frame: FrameType | None) -> None:
+            stop.set()
+
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGINT, end)
+        self.stdout.write("The sweep runs.")
+        sweep(jobs(), stop)
+        self.stdout.write("The sweep has stopped.")

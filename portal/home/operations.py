@@ -1,0 +1,130 @@
+"""Pages of operations: the list, and one with its live timeline."""
+
+from http import HTTPStatus
+from typing import Final
+
+# allauth: asks for the password (or a second factor) again, and then goes on with the POST that asked for it.
+from allauth.account.decorators import reauthentication_required
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from portal.accounts.http import Request, signed_in
+from portal.changes.models import Change
+from portal.changes.queries import decision_of
+from portal.home.timeline import timeline, usual
+from portal.operations import cancel as cancelling
+from portal.operations import reveal as revealing
+from portal.operations.models import Operation
+from portal.operations.states import LostRaceError, State
+from portal.sealing import SealBroken
+from portal.web.answers import SeeOther
+from portal.web.live import stamp, unchanged
+from portal.web.paging import page
+
+PAGE_SIZE: Final = 25
+
+
+@require_GET
+@signed_in
+def index(request: Request) -> HttpResponse:
+    """List the operations that the person may see, the newest first."""
+    rows = Operation.objects.visible_to(request.user).select_related("service", "requester", "cluster")
+    found = page(rows, order=["-pk"], after=request.GET.get("after"), size=PAGE_SIZE)
+    mark = stamp(*(part for row in found.items for part in (row.pk, row.changed_at)))
+    if request.htmx and (nothing := unchanged(request, mark)):
+        return nothing
+    context = {
+        "operations": found.items,
+        "next_url": f"?after={found.next_after}" if found.next_after else "",
+        "first_url": request.path if request.GET.get("after") else "",
+        "after": request.GET.get("after", ""),
+        "stamp": mark,
+    }
+    return render(request, "operations/list.html#live" if request.htmx else "operations/list.html", context)
+
+
+@require_GET
+@signed_in
+def detail(request: Request, operation_id: int) -> HttpResponse:
+    """Show one operation with its timeline; it refreshes itself until it has ended."""
+    operation = _get(request, operation_id)
+    cluster = operation.cluster
+    mark = stamp(operation.pk, operation.changed_at, cluster.changed_at if cluster else None)
+    if request.htmx and (nothing := unchanged(request, mark)):
+        return nothing
+    change = Change.objects.filter(operation=operation).first()
+    span = usual(operation)
+    context = {
+        "operation": operation,
+        "change": change,
+        "entries": timeline(operation, change, decision_of(change) if change else None),
+        "usual": span,
+        "share": _share(operation, span[1].total_seconds()) if span else None,
+        "may_cancel": operation.state == State.QUEUED and not cancelling.why_not(operation, request.user),
+        "may_reveal": operation.reveal_id is not None and not revealing.why_not(operation, request.user),
+        "own_reveal": operation.requester_id == request.user.pk and operation.reveal_id is not None,
+        "stamp": mark,
+    }
+    return render(request, "operations/detail.html#live" if request.htmx else "operations/detail.html", context)
+
+
+def _share(operation: Operation, seconds: float) -> int | None:
+    """How much of the usual time is over, in percent: never 100 before it has ended."""
+    if operation.sent_at is None or operation.finished or seconds <= 0:
+        return None
+    return min(95, int(100 * (timezone.now() - operation.sent_at).total_seconds() / seconds))
+
+
+@require_POST
+@signed_in
+def cancel(request: Request, operation_id: int) -> HttpResponse:
+    """Take an operation back that has not been sent."""
+    operation = _get(request, operation_id)
+    if why_not := cancelling.why_not(operation, request.user):
+        raise PermissionDenied(why_not)
+    try:
+        cancelling.cancel(operation, request.user)
+    except (LostRaceError, ValueError):
+        return render(
+            request,
+            "operations/not_done.html",
+            {"operation": operation, "words": "It is no longer waiting: what was sent to ITCare cannot be taken back."},
+            status=HTTPStatus.CONFLICT,
+        )
+    messages.success(request, f"Cancelled: {operation.title}. Nothing was sent to ITCare.")
+    return SeeOther(operation.get_absolute_url())
+
+
+@require_http_methods(["POST"])
+@signed_in
+@reauthentication_required
+@sensitive_variables("text")
+def reveal(request: Request, operation_id: int) -> HttpResponse:
+    """Show the generated password, once, after signing in again."""
+    operation = _get(request, operation_id)
+    why_not = revealing.why_not(operation, request.user)
+    if operation.requester_id != request.user.pk:
+        raise PermissionDenied(why_not)
+    if why_not:
+        return _not_shown(request, operation, why_not)
+    try:
+        text = revealing.reveal(operation, request.user)
+    except (LostRaceError, SealBroken):
+        return _not_shown(request, operation, "The password was shown already, or can no longer be opened.")
+    return render(request, "operations/reveal.html", {"operation": operation, "password": text.reveal()})
+
+
+def _not_shown(request: Request, operation: Operation, words: str) -> HttpResponse:
+    context = {"operation": operation, "words": words}
+    return render(request, "operations/not_done.html", context, status=HTTPStatus.CONFLICT)
+
+
+def _get(request: Request, operation_id: int) -> Operation:
+    rows = Operation.objects.visible_to(request.user)
+    joined = rows.select_related("service", "cluster__service", "requester", "approver")
+    return get_object_or_404(joined, pk=operation_id)

@@ -1,0 +1,31 @@
+"""What each verb of the audit log means, in words."""
+
+from typing import Final
+
+WORDS: Final = {
+    "change.draft": "wrote a draft",
+    "change.pending": "asked for",
+    "change.approved": "approved",
+    "change.rejected": "rejected",
+    "change.withdrawn": "withdrew",
+    "change.expired": "let expire",
+    "change.lapsed": "let lapse",
+    "change.approve.refused": "tried to approve, and was refused",
+    "change.reject.refused": "tried to reject, and was refused",
+    "change.withdraw.refused": "tried to withdraw, and was refused",
+    "operation.queued": "queued",
+    "operation.sending": "began to send",
+    "operation.running": "saw accepted",
+    "operation.found": "found at ITCare",
+    "operation.unclear": "lost sight of",
+    "operation.succeeded": "saw succeed",
+    "operation.failed": "saw fail",
+    "operation.cancelled": "cancelled",
+    "password.revealed": "was shown the password of",
+    "grant.made": "granted a service:",
+}
+
+
+def words_of(verb: str) -> str:
+    """Return the verb in words; one that has none is shown as it is."""
+    return WORDS.get(verb, verb)

@@ -1,0 +1,16 @@
+"""Every address of the portal."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+
+from portal.web.components_page import components
+
+urlpatterns = [
+    path("", include("portal.home.urls")),
+    path("", include("portal.changes.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+]
+if settings.DEBUG:
+    urlpatterns += [path("components/", components, name="components")]
