@@ -6,6 +6,7 @@ from pathlib import Path
 MIGRATE = (
     ("python", "manage.py", "migrate", "--settings", "portal.owner"),
     ("python", "manage.py", "createcachetable", "--settings", "portal.owner"),
+    ("python", "manage.py", "check", "--database", "default"),
 )
 COLLECT = ("python", "manage.py", "collectstatic", "--no-input", "--verbosity", "0")
 DEMO_DATA = ("python", "manage.py", "demo_data")

@@ -3,6 +3,7 @@
 What a process does when it dies: see `Supervisor.watch`.
 """
 
+import argparse
 import fcntl
 import http.client
 import os
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -24,7 +26,6 @@ from sandbox.processes import LOOPBACK, NotReadyError
 from sandbox.servers import PROJECT
 from sandbox.supervisor import Service, Supervisor, say, set_up_logs
 
-VAR = PROJECT / "var"
 CLIENT_ID = "portal-demo"
 DATABASE, OWNER, PORTAL = "portal", "portal_owner", "portal_app"
 PASSWORD = "demo-Portal-1"  # noqa: S105 - printed for everybody: the demo's accounts
@@ -39,13 +40,13 @@ SIGN_INS = (
 
 
 @contextmanager
-def only_one() -> Iterator[None]:
+def only_one(var: Path) -> Iterator[None]:
     """Hold the folder's lock, which the kernel lets go when we end, however we end.
 
     Raises:
         NotReadyError: another demo runs in this folder.
     """
-    with (VAR / "demo.lock").open("a+", encoding="ascii") as lock:
+    with (var / "demo.lock").open("a+", encoding="ascii") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -59,13 +60,13 @@ def only_one() -> Iterator[None]:
         yield
 
 
-def start_servers(supervisor: Supervisor, kept: settings.Kept) -> dict[str, str]:
+def start_servers(supervisor: Supervisor, kept: settings.Kept, var: Path) -> dict[str, str]:
     """Start PostgreSQL and Redis; return their addresses as the portal's variables."""
-    data = servers.data_folder(VAR / "postgres")
-    if data.parent != VAR:
-        say(f"PostgreSQL does not run as root, and {servers.ACCOUNT} may not enter {VAR}: its data is in {data}.")
+    data = servers.data_folder(var / "postgres")
+    if data.parent != var:
+        say(f"PostgreSQL does not run as root, and {servers.ACCOUNT} may not enter {var}: its data is in {data}.")
     postgres = servers.Postgres(data, kept.postgres_port, kept.postgres_password)
-    redis = servers.Redis(VAR / "redis", kept.redis_port, kept.redis_password)
+    redis = servers.Redis(var / "redis", kept.redis_port, kept.redis_password)
     supervisor.add(Service("postgres", lambda: postgres.start(subprocess.PIPE), postgres.ends_with))
     postgres.add_role(OWNER, kept.owner_password)
     postgres.add_role(PORTAL, kept.portal_password)
@@ -78,11 +79,11 @@ def start_servers(supervisor: Supervisor, kept: settings.Kept) -> dict[str, str]
     }
 
 
-def start_sandbox(supervisor: Supervisor, kept: settings.Kept, port: int) -> dict[str, str]:
+def start_sandbox(supervisor: Supervisor, kept: settings.Kept, port: int, var: Path) -> dict[str, str]:
     """Start the stand-in ITCare; return the portal's variables for it."""
     options = {
         "--port": str(port),
-        "--state": str(VAR / "sandbox.json"),
+        "--state": str(var / "sandbox.json"),
         "--speed": os.environ.get("SANDBOX_SPEED", "3"),
         "--clusters": os.environ.get("SANDBOX_CLUSTERS", "40"),
     }
@@ -146,7 +147,7 @@ def start_portal(supervisor: Supervisor, portal: dict[str, str], port: int) -> N
     start(supervisor, "web", web, environment, ready=lambda: healthy(port))
 
 
-def welcome(port: int, upstream: str) -> str:
+def welcome(port: int, upstream: str, var: Path) -> str:
     """Return what a person needs to begin: the address and the sign-ins."""
     people = "\n".join(f"    {mail:<24} {what}" for mail, what in SIGN_INS)
     return f"""
@@ -155,11 +156,11 @@ The portal runs at {settings.address(port)}
 {people}
     password of all          {PASSWORD}
 
-ITCare is {upstream}. Ctrl-C stops everything; the data stays in var/.
+ITCare is {upstream}. Ctrl-C stops everything; the data stays in {var}.
 """
 
 
-def run(supervisor: Supervisor) -> None:
+def run(supervisor: Supervisor, var: Path) -> None:
     """Start everything and watch over it until we are stopped."""
     port = settings.port_from(os.environ, "PORT", 8000)
     upstream = settings.upstream_from(os.environ)
@@ -167,13 +168,13 @@ def run(supervisor: Supervisor) -> None:
     if port == sandbox_port:
         message = f"PORT and SANDBOX_PORT are both {port}: choose two."
         raise NotReadyError(message)
-    kept = settings.Kept.load(VAR / "demo.json")
-    addresses = start_servers(supervisor, kept)
-    upstream = upstream or start_sandbox(supervisor, kept, sandbox_port)
-    portal = settings.portal_environment(kept, addresses=addresses, upstream=upstream, var=VAR)
-    settings.write_private(VAR / "demo.env", "".join(f"{name}={value}\n" for name, value in sorted(portal.items())))
+    kept = settings.Kept.load(var / "demo.json")
+    addresses = start_servers(supervisor, kept, var)
+    upstream = upstream or start_sandbox(supervisor, kept, sandbox_port, var)
+    portal = settings.portal_environment(kept, addresses=addresses, upstream=upstream, var=var)
+    settings.write_private(var / "demo.env", "".join(f"{name}={value}\n" for name, value in sorted(portal.items())))
     start_portal(supervisor, portal, port)
-    for line in welcome(port, upstream["ITCARE_BASE_URL"]).splitlines():
+    for line in welcome(port, upstream["ITCARE_BASE_URL"], var).splitlines():
         say(line)
     supervisor.watch()
 
@@ -187,13 +188,16 @@ def main() -> int:
     """Run the demo until it is stopped; return the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stopped)
-    VAR.mkdir(exist_ok=True)
-    set_up_logs(VAR / "log")
+    parser = argparse.ArgumentParser(prog="python -m sandbox.demo", description="The portal with demo data.")
+    parser.add_argument("--var", type=Path, default=PROJECT / "var", help="where its data is (default: %(default)s)")
+    var: Path = parser.parse_args().var.resolve()
+    var.mkdir(exist_ok=True)
+    set_up_logs(var / "log")
     try:
-        with only_one():
-            supervisor = Supervisor(VAR / "run")
+        with only_one(var):
+            supervisor = Supervisor(var / "run")
             try:
-                run(supervisor)
+                run(supervisor, var)
             finally:
                 # Only a person at the keyboard may be impatient.
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -37,13 +37,17 @@ def as_root() -> bool:
     return os.geteuid() == 0
 
 
+def _digest(path: Path) -> str:
+    return hashlib.sha256(bytes(path)).hexdigest()[:12]
+
+
 def outside() -> Path:
     """Return this project's folder below /var/tmp, for what `nobody` must reach when the project's own is closed to it.
 
     Raises:
         NotReadyError: somebody else made a folder, or a link, of that name.
     """
-    folder = Path("/var/tmp") / f"portal-{hashlib.sha256(bytes(PROJECT)).hexdigest()[:12]}"  # noqa: S108 - checked below
+    folder = Path("/var/tmp") / f"portal-{_digest(PROJECT)}"  # noqa: S108 - checked below
     with suppress(FileExistsError):
         folder.mkdir(mode=0o711)
     if folder.is_symlink() or not folder.is_dir() or folder.stat().st_uid != os.geteuid():
@@ -59,7 +63,9 @@ def reachable(folder: Path) -> bool:
 
 def data_folder(wanted: Path) -> Path:
     """Return where PostgreSQL's data goes: the wanted folder, or one that `nobody` reaches when we are root."""
-    return outside() / wanted.name if as_root() and not reachable(wanted.parent) else wanted
+    if not as_root() or reachable(wanted.parent):
+        return wanted
+    return outside() / f"{wanted.name}-{_digest(wanted)}"
 
 
 def _package(name: str) -> Path:

@@ -107,7 +107,7 @@ class Supervisor:
         reader.join()
         if code:
             words = " ".join(command[1:])
-            message = f"`{words}` failed with code {code}; what it said is above and in var/log/{name}.log."
+            message = f"`{words}` failed with code {code}; what it said is above and in log/{name}.log."
             raise NotReadyError(message)
 
     def add(self, service: Service) -> subprocess.Popen[bytes]:
@@ -151,7 +151,7 @@ class Supervisor:
         running.crashes.append(now)
         how = f"by signal {-code}" if code < 0 else f"with code {code}"
         if len(running.crashes) == CRASHES and now - running.crashes[0] < CRASH_SECONDS:
-            message = f"{name} ended {how}, the {CRASHES}th time within a minute: its log is var/log/{name}.log."
+            message = f"{name} ended {how}, the {CRASHES}th time within a minute: its log is log/{name}.log."
             raise NotReadyError(message)
         say(f"{name} ended {how}: starting it again.")
         time.sleep(1)
