@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 (
                     "is_administrator",
                     models.BooleanField(
-                        default=False, help_text="Manages people, teams and services; decides nothing."
+                        default=False, help_text="Manages people and teams; decides nothing."
                     ),
                 ),
                 ("date_joined", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
