@@ -14,7 +14,7 @@ TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_is_inline(template: Path) -> None:
     """The policy forbids it, and a browser would show it only on the page in question."""
-    source = template.read_text()
+    source = re.sub(r"{%.*?%}", "", template.read_text(), flags=re.DOTALL)
     assert re.findall(r"""\sstyle\s*=|<style|\son[a-z]+\s*=\s*["']|hx-on|javascript:""", source) == []
     assert [tag for tag in re.findall(r"<script[^>]*>", source) if "src=" not in tag and "json" not in tag] == []
 
