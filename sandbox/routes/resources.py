@@ -28,6 +28,7 @@ class Resources:
     def __init__(self, world: World) -> None:
         """Serve that world."""
         self._world = world
+        self._narrowed: tuple[object, list[Resource]] = (None, [])
 
     def search(self, request: Request) -> Reply:
         """GET /compute/resources."""
@@ -36,7 +37,8 @@ class Resources:
         if keep is None and asked.sort in {None, "id"} and not asked.descending:
             page, total = self._plain_page(asked)
         else:
-            page, total = self._narrowed_page(request.query, keep, asked)
+            found = self._narrowed_list(request.query, keep, asked)
+            page, total = found[asked.window], len(found)
         return Reply(HTTPStatus.OK, envelope([self._told(each) for each in page], total, asked))
 
     def history(self, listed_id: int) -> Reply:
@@ -60,13 +62,15 @@ class Resources:
         page += [self._world.clusters[number] for number in numbers[start:stop]]
         return page, len(others) + len(numbers)
 
-    def _narrowed_page(
-        self, query: Query, keep: Callable[[Resource], bool] | None, asked: Paging
-    ) -> tuple[list[Resource], int]:
-        key = _SORTS[asked.sort or "id"]
-        found = [each for each in self._candidates(query) if keep is None or keep(each)]
-        found.sort(key=key, reverse=asked.descending)
-        return found[asked.window], len(found)
+    def _narrowed_list(self, query: Query, keep: Callable[[Resource], bool] | None, asked: Paging) -> list[Resource]:
+        """Everything the query keeps, in its order; remembered while its other pages are asked for."""
+        wording = sorted((name, tuple(values)) for name, values in query.items() if name not in {"page", "size"})
+        key = (self._world.version, wording)
+        if self._narrowed[0] != key:
+            found = [each for each in self._candidates(query) if keep is None or keep(each)]
+            found.sort(key=_SORTS[asked.sort or "id"], reverse=asked.descending)
+            self._narrowed = (key, found)
+        return self._narrowed[1]
 
     def _candidates(self, query: Query) -> Iterator[Resource]:
         wanted = {name.lower() for name in texts(query, "names") if not name.startswith("!")}

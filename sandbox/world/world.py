@@ -49,9 +49,12 @@ class World:
         self._numbers: list[int] | None = None
         self._founded: dict[int, Cluster] = {}
         self._ordered = 0
+        self._touched: set[int] = set()
+        self.version = 0  # counts changes to clusters
         for cluster in seeding.clusters(founding.seed, founding.count, founding.epoch):
             self._put(cluster)
         self._founded = dict(self.clusters)
+        self._touched.clear()
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -158,6 +161,8 @@ class World:
     def _put(self, cluster: Cluster) -> None:
         if cluster.number not in self.clusters:
             self._numbers = None
+        self.version += 1
+        self._touched.add(cluster.number)
         self.clusters[cluster.number] = cluster
         self._numbers_by_name[cluster.name.lower()] = cluster.number
         self._numbers_by_id[cluster.id] = cluster.number
@@ -167,22 +172,25 @@ class World:
         self._numbers_by_name.pop(cluster.name.lower(), None)
         self._numbers_by_id.pop(cluster.id, None)
         self._numbers = None
+        self.version += 1
+        self._touched.add(cluster.number)
 
     # --- state ---------------------------------------------------------------------------------------------------
 
     def as_state(self) -> dict[str, Any]:
         """What differs from the founding, as JSON can hold it."""
-        founded = self._founded
+        touched = sorted(self._touched)
         return {
             "ordered": self._ordered,
-            "clusters": [asdict(each) for each in self.clusters.values() if founded.get(each.number) is not each],
-            "gone": [number for number in founded if number not in self.clusters],
+            "clusters": [asdict(self.clusters[number]) for number in touched if number in self.clusters],
+            "gone": [number for number in touched if number not in self.clusters],
             "actions": [asdict(action) for action in self.actions.values()],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Put back what `as_state` gave; what should have happened since then happens now."""
         self._ordered = state["ordered"]
+        self._touched.update(state["gone"])
         for number in state["gone"]:
             if number in self.clusters:
                 self._remove(self.clusters[number])

@@ -208,6 +208,7 @@ def test_what_was_deleted_stays_deleted(inside: Callable[..., Inside], clock: Cl
     clock.time += 600
     first.call("GET", "/actions")
     first.application.stop()
+    inside(clusters=0).application.stop()
     second = inside()
     assert second.call("GET", "/databases/postgresql/500000000") is None
     assert second.call("GET", "/compute/resources", types="POSTGRESQL")["totalElements"] == 9

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -272,3 +273,11 @@ def test_every_write_is_noted_exactly(start: Callable[..., Caller]) -> None:
     caller.sandbox.kill()
     caller.sandbox.start()
     assert caller.sandbox.writes() == writes
+
+
+def test_of_creates_of_one_name_at_once_one_is_accepted(slow: Caller) -> None:
+    slow.token()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: slow.create(name="wantedname").status_code, range(8)))
+    assert sorted(answers) == [202] + [409] * 7
+    assert len(slow.get("/actions?resourceName=wantedname")) == 1
