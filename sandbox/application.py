@@ -8,7 +8,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from sandbox import answers
+from sandbox.answers import actions
+from sandbox.answers.moments import moment
 from sandbox.auth import Tokens
 from sandbox.contract import Contract
 from sandbox.exchange import MEDIA_TYPE, Refusal, Reply, Request
@@ -151,7 +152,7 @@ class Application:
         _check_media_types(request)
 
         def carry(order: Order) -> Reply:
-            return Reply(HTTPStatus.ACCEPTED, answers.accepted(self.world.accept(fault.order(order))))
+            return Reply(HTTPStatus.ACCEPTED, actions.accepted(self.world.accept(fault.order(order))))
 
         return self._router.answer(request, carry)
 
@@ -174,7 +175,7 @@ class Application:
         with self.world.lock:
             self._writes.append(
                 {
-                    "at": answers.moment(self._clock()),
+                    "at": moment(self._clock()),
                     "method": request.method,
                     "path": request.path,
                     "body": request.payload,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from sandbox import answers
+from sandbox.answers import actions as answers
 from sandbox.exchange import NOT_FOUND, Reply, Request, invalid
 from sandbox.queries import integer, texts
 from sandbox.world.catalogue import DAY

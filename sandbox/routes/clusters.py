@@ -4,7 +4,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from sandbox import answers
+from sandbox.answers import clusters as answers
 from sandbox.contract import Contract
 from sandbox.exchange import NOT_FOUND, Refusal, Reply, Request, invalid, refusal
 from sandbox.world.model import Cluster

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from sandbox import answers
+from sandbox.answers import places as answers
 from sandbox.exchange import Reply, Request
 from sandbox.queries import envelope, integer, paging, texts
 from sandbox.world.places import NETWORKS, SERVICES

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
 
-from sandbox import answers
+from sandbox.answers import actions, clusters
 from sandbox.exchange import Reply, Request
 from sandbox.queries import Paging, Query, envelope, integer, integers, paging, texts, truth
 from sandbox.world.model import Cluster, Other
@@ -46,10 +46,10 @@ class Resources:
         cluster = self._world.with_id(listed_id)
         if cluster is None:
             return Reply(HTTPStatus.NOT_FOUND)
-        found = [answers.action_item(each) for each in self._world.actions.values() if each.resource_id == listed_id]
+        found = [actions.action_item(each) for each in self._world.actions.values() if each.resource_id == listed_id]
         founded = self._world.founded(cluster.number)
         if founded is not None:
-            found.append(answers.founding_action(founded))
+            found.append(actions.founding_action(founded))
         return Reply(HTTPStatus.OK, sorted(found, key=lambda each: str(each["submittedAt"]), reverse=True))
 
     def _plain_page(self, asked: Paging) -> tuple[list[Resource], int]:
@@ -85,8 +85,8 @@ class Resources:
 
     def _told(self, resource: Resource) -> dict[str, Any]:
         if isinstance(resource, Other):
-            return answers.other_summary(resource)
-        return answers.summary(resource, epoch=self._world.founding.epoch, now=self._world.now())
+            return clusters.other_summary(resource)
+        return clusters.summary(resource, epoch=self._world.founding.epoch, now=self._world.now())
 
 
 def _filter(query: Query) -> Callable[[Resource], bool] | None:
@@ -110,8 +110,8 @@ def _filter(query: Query) -> Callable[[Resource], bool] | None:
             not services or each.service_id in services,
             not statuses or ("ACTIVE" if isinstance(each, Other) else each.status) in statuses,
             not environments or service.environment in environments,
-            not types or (each.type if isinstance(each, Other) else answers.KIND) in types,
-            not families or (each.family if isinstance(each, Other) else answers.KIND) in families,
+            not types or (each.type if isinstance(each, Other) else clusters.KIND) in types,
+            not families or (each.family if isinstance(each, Other) else clusters.KIND) in families,
             cloud is None or service.cloud_id == cloud,
             backed_up is None or (not other and getattr(each, "backed_up", False) == backed_up),
         )

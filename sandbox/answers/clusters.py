@@ -1,37 +1,17 @@
-"""Records as the API tells them: the fields of `openapi.yaml`, dates and derived values included."""
+"""Clusters and what belongs to them, and the resources of other products."""
 
-import ipaddress
-from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.answers.moments import midnight, moment
+from sandbox.answers.places import address, network_item
 from sandbox.world.catalogue import DAY, EXTENSIONS, LIFECYCLES, Lifecycle, capacity_of, debian_of, version_of
-from sandbox.world.model import ACTIVE, CREATING, HA, SUCCESS, Action, Cluster, Other
-from sandbox.world.places import AREAS, DATA_CENTRES, NETWORKS, REGION_LABELS, SERVICES, Network, Service
-from sandbox.world.seeding import FIRST_ID
+from sandbox.world.model import ACTIVE, CREATING, HA, Cluster, Other
+from sandbox.world.places import AREAS, DATA_CENTRES, NETWORKS, SERVICES, Service
 
 KIND = "POSTGRESQL"
 CATEGORY = "MANAGED_DATABASE"
 PATH = "/databases/postgresql"
-FIRST_FOUNDING_ACTION = 1_000_000
-FIRST_HOST = 10  # the first addresses of a network belong to its routers
 FORMATTED = 0.98  # share of a disk that is left after formatting
-
-
-def moment(seconds: float) -> str:
-    """Seconds since 1970 in the spelling of the actions example (API.md 1)."""
-    # Half a millisecond more, because a fraction such as .998 may be stored as slightly less and would be cut off.
-    return datetime.fromtimestamp(seconds + 0.0005, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def midnight(seconds: float) -> str:
-    """The day of that moment, at its beginning."""
-    return moment(seconds - seconds % DAY)
-
-
-def address(network: Network, index: int) -> str:
-    """The address at that place of the network; places come round again in a network that is full."""
-    hosts = ipaddress.ip_network(network.cidr)
-    return str(hosts[FIRST_HOST + index % (hosts.num_addresses - FIRST_HOST - 1)])
 
 
 def summary(cluster: Cluster, *, epoch: float, now: float) -> dict[str, Any]:
@@ -157,106 +137,6 @@ def versions(cluster: Cluster) -> list[int]:
     """The versions one may upgrade to (API.md A11), the own one among them as the contract's example has it."""
     own = version_of(cluster.product_code) or 0
     return [version for version in LIFECYCLES if version >= own]
-
-
-def network_item(network: Network) -> dict[str, Any]:
-    """One item of /networks (API.md A3)."""
-    hosts = ipaddress.ip_network(network.cidr)
-    used = 20 + network.id % 50
-    return {
-        "id": network.id,
-        "technicalId": network.technical_id,
-        "cidr": network.cidr,
-        "mask": str(hosts.netmask),
-        "gateway": str(hosts[1]),
-        "region": network.region,
-        "area": network.area,
-        "cloud": network.cloud,
-        "environment": network.environment,
-        "scope": network.scope,
-        "description": f"{network.description} network of {network.cloud}, {network.environment.lower()}",
-        "shortDescription": network.description,
-        "networkShortDescription": network.description,
-        "defaultNetwork": network.scope == "private",
-        "isIpRangePublic": False,
-        "ipFreeNumber": (hosts.num_addresses - 2) * (100 - used) // 100,
-        "usedPercent": used,
-    }
-
-
-def service_item(service: Service) -> dict[str, Any]:
-    """One item of /compute/services (API.md A2)."""
-    return {
-        "id": service.id,
-        "name": service.name,
-        "environment": service.environment,
-        "cloudId": service.cloud_id,
-        "cloudName": service.cloud_name,
-    }
-
-
-def regions() -> list[dict[str, Any]]:
-    """All regions (API.md A4)."""
-    return [
-        {
-            "name": name,
-            "label": label,
-            "areas": [
-                {
-                    "name": area.name,
-                    "default": area.default,
-                    "availabilityZones": [{"name": zone, "label": zone} for zone in area.zones],
-                }
-                for area in AREAS.values()
-                if area.region == name
-            ],
-        }
-        for name, label in REGION_LABELS.items()
-    ]
-
-
-def accepted(action: Action) -> dict[str, Any]:
-    """An action in the form that writes answer with (API.md 6)."""
-    return {
-        "id": action.id,
-        "internalId": action.internal_id,
-        "status": action.status,
-        "process": action.process,
-        "family": KIND,
-        "resourceName": action.resource_name,
-        "resourceType": KIND,
-        "message": action.message,
-        "lastUpdatedAt": moment(action.updated_at),
-    }
-
-
-def action_item(action: Action) -> dict[str, Any]:
-    """An action in the form of /actions (API.md 6)."""
-    told = accepted(action)
-    del told["internalId"]
-    told["submittedAt"] = moment(action.submitted_at)
-    told["submittedBy"] = action.submitted_by
-    if action.next_at is None:
-        told["completedAt"] = moment(action.updated_at)
-    return told
-
-
-def founding_action(cluster: Cluster) -> dict[str, Any]:
-    """The creation of a cluster that was there from the start."""
-    ended = moment(cluster.created_at + 1500 + cluster.id % 900)
-    return {
-        "id": FIRST_FOUNDING_ACTION + cluster.id - FIRST_ID,
-        "status": SUCCESS,
-        "process": "postgresql_create",
-        "family": KIND,
-        "resourceName": cluster.name,
-        "resourceType": KIND,
-        "message": f"Cluster {cluster.name} is ready",
-        "submittedAt": moment(cluster.created_at),
-        "submittedBy": cluster.created_by,
-        "lastUpdatedAt": ended,
-        "completedAt": ended,
-    }
 
 
 def _owner(service: Service) -> dict[str, Any]:
