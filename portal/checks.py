@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core import checks
 from django.db import connections
 
+from portal.upstream.assumed import assumptions
+
 SECRET_KEY_LENGTH = 50
 PRODUCT_CODE = re.compile(r"[a-z]+[0-9]+pg[0-9]+")
 SIZING = re.compile(r"[0-9]+cpu[0-9]+gb")
@@ -112,6 +114,16 @@ def hosts_are_named(**_options: object) -> list[checks.CheckMessage]:
     return [checks.Error("ALLOWED_HOSTS has *.", "List the names that people use.", id="portal.E007")]
 
 
+def assumptions_are_known(**_options: object) -> list[checks.CheckMessage]:
+    """E009: what is said to differ from the assumptions about ITCare is one of them (API.md 17)."""
+    try:
+        assumptions()
+    except ValueError as error:
+        hint = "portal/itcare/assumptions.py lists them; written as first_page=1,services_path=/services."
+        return [checks.Error(f"ITCARE_ASSUMPTIONS: {error}.", hint, id="portal.E009")]
+    return []
+
+
 def role_owns_nothing(*, databases: Sequence[str] | None = None, **_options: object) -> list[checks.CheckMessage]:
     """E008: DATABASE_URL's role could not undo the audit table's protection: no superuser, owner of nothing."""
     if not databases or "default" not in databases:
@@ -131,6 +143,13 @@ def role_owns_nothing(*, databases: Sequence[str] | None = None, **_options: obj
 
 def register() -> None:
     """Let Django run the checks; called once when the applications are ready."""
-    for check in (secrets_are_strong, upstream_is_reached_safely, what_can_be_ordered, times_fit, hosts_are_named):
+    for check in (
+        secrets_are_strong,
+        upstream_is_reached_safely,
+        what_can_be_ordered,
+        assumptions_are_known,
+        times_fit,
+        hosts_are_named,
+    ):
         checks.register(check, checks.Tags.security)
     checks.register(role_owns_nothing, checks.Tags.database)

@@ -259,6 +259,8 @@ ITCARE_SIZINGS = env.list(
 )
 # The wire word for high availability (API.md A7).
 ITCARE_HA_TOPOLOGY = env.str("ITCARE_HA_TOPOLOGY", default="HA")
+# Where this ITCare differs from what API.md 17 assumes: fields of portal.itcare.Assumptions, e.g. first_page=1.
+ITCARE_ASSUMPTIONS = env.dict("ITCARE_ASSUMPTIONS", default={})
 # Seconds: to connect, between two bytes, and for a whole call.
 ITCARE_CONNECT_SECONDS = env.float("ITCARE_CONNECT_SECONDS", default=5.0)
 ITCARE_READ_SECONDS = env.float("ITCARE_READ_SECONDS", default=20.0)

@@ -4,8 +4,9 @@ from functools import partial
 
 from django.conf import settings
 
-from portal.itcare import Assumptions, Client, Timeouts, fetch_token
+from portal.itcare import Client, Timeouts, fetch_token
 from portal.sealing import Sealer, SecretText
+from portal.upstream.assumed import assumptions
 from portal.upstream.pause import gate, noticed
 from portal.upstream.tokens import SharedTokens
 
@@ -27,11 +28,6 @@ def client() -> Client:
         gate=gate,
         noticed=noticed,
     )
-
-
-def assumptions() -> Assumptions:
-    """Return what is assumed of this deployment's ITCare (API.md 17)."""
-    return Assumptions(ha_topology=settings.ITCARE_HA_TOPOLOGY)
 
 
 def _tokens(timeouts: Timeouts) -> SharedTokens:

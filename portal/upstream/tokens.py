@@ -78,7 +78,7 @@ class SharedTokens:
         """
         with transaction.atomic(durable=True):
             row = Token.objects.select_for_update().annotate(now=Now()).first()
-            stored = row and self._opened(row)
+            stored = None if row is None else self._opened(row)
             if row is None or stored is None or not compare_digest(stored.reveal().encode(), token.encode()):
                 return
             again = row.refused_at is not None and row.refused_at > row.now - _REFUSALS_BELONG

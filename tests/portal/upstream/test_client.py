@@ -8,8 +8,10 @@ import pytest
 from django.db import transaction
 from pytest_django import Settings
 
+from portal.checks import assumptions_are_known
 from portal.itcare import NotSent, Paused, Throttled, TokenUnavailable, Unauthenticated
-from portal.upstream.client import assumptions, client
+from portal.upstream.assumed import assumptions
+from portal.upstream.client import client
 from portal.upstream.status import status
 from tests.portal.itcare.scripted import Scripted, answer, drop, scripted
 
@@ -88,6 +90,10 @@ def test_no_call_within_a_transaction(upstream: Upstream) -> None:
     assert (upstream.api.received, upstream.accounts.received) == ([], [])
 
 
-def test_the_wire_word_for_high_availability_is_a_setting(settings: Settings) -> None:
+def test_assumptions_are_settings(settings: Settings) -> None:
     settings.ITCARE_HA_TOPOLOGY = "HIGH_AVAILABILITY"
-    assert assumptions().ha_topology == "HIGH_AVAILABILITY"
+    settings.ITCARE_ASSUMPTIONS = {"first_page": "1"}
+    assert (assumptions().ha_topology, assumptions().first_page) == ("HIGH_AVAILABILITY", 1)
+    assert assumptions_are_known() == []
+    settings.ITCARE_ASSUMPTIONS = {"frist_page": "1"}
+    assert [(found.id, "frist_page" in found.msg) for found in assumptions_are_known()] == [("portal.E009", True)]
