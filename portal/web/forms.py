@@ -42,6 +42,11 @@ class BoundField(forms.BoundField):
             yield choice, hints.get(str(choice.data["value"]), "")
 
     @property
+    def optional(self) -> bool:
+        """Whether the label says so: not where other answers may make the field needed (`conditional` on the field)."""
+        return not self.field.required and not getattr(self.field, "conditional", False)
+
+    @property
     def has_hints(self) -> bool:
         """Whether the choices explain themselves, and so need more room."""
         return bool(getattr(self.field, "hints", None))

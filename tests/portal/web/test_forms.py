@@ -60,6 +60,13 @@ def test_an_accepted_value_may_carry_a_warning() -> None:
     )
 
 
+def test_a_field_that_is_needed_at_times_is_not_called_optional() -> None:
+    form = Order()
+    assert "optional" in shown(form, "note")
+    form.fields["note"].conditional = True  # type: ignore[attr-defined]
+    assert "optional" not in shown(form, "note")
+
+
 def test_choices_are_a_group_with_a_sentence_each() -> None:
     assert shown(Order(), "kind") == (
         '<fieldset class="choice" id="id_kind" tabindex="-1" ><legend> Kind </legend>'
