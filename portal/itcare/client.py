@@ -79,7 +79,7 @@ class Client:
         timeouts = timeouts or Timeouts()
         self.assumptions = assumptions or Assumptions()
         self._caller = Caller(
-            transport=Transport(base_url, timeouts),
+            transport=Transport(base_url.rstrip("/"), timeouts),
             tokens=tokens,
             retry=retry or Retry(budget=2 * timeouts.total),
             total=timeouts.total,

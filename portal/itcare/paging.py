@@ -9,8 +9,8 @@ from portal.itcare.errors import Unavailable, Unreadable
 
 T = TypeVar("T")
 
-# Two million records at the usual size: a server that never says "last" ends here.
-_MOST_PAGES = 10_000
+# A server that tells no total and never says "last" ends here.
+_MOST_RECORDS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class _Page:
             last=last if isinstance(last, bool) else None,
         )
 
+    def repeats(self, opening: "_Page") -> bool:
+        """Whether this says of itself that it is the first page once more."""
+        return self.first and self.number is not None and self.number == opening.number
+
     def ends(self, read_pages: int, asked_size: int) -> bool:
         """Whether no page follows, from what the server says, else from what it sent."""
         if not self.content or self.last is not None:
@@ -52,7 +56,7 @@ class _Page:
 def gather(fetch: Callable[[int], object], first_page: int, size: int) -> tuple[list[object], bool]:
     """Read all pages of a list.
 
-    A server may number its pages from 0 or from 1 (A6): what its first two answers say about themselves decides.
+    A server may number its pages from 0 or from 1 (A6): what its second answer says about itself decides.
 
     Args:
         fetch: brings the JSON document of a page, given its number.
@@ -68,30 +72,35 @@ def gather(fetch: Callable[[int], object], first_page: int, size: int) -> tuple[
     document = fetch(first_page)
     if isinstance(document, list):
         return document, True
-    page = _Page.read(document)
-    if page is None:
+    opening = page = _Page.read(document)
+    if opening is None or page is None:
         return [], False
-    records = list(page.content)
-    opening, sound, read_pages = page, _sound(page), 1
-    asked = first_page + 1 if page.first and page.number == first_page + 1 else first_page
+    records, asked, read_pages, sound = list(page.content), first_page, 1, _sound(page)
     while not page.ends(read_pages, size):
-        if read_pages >= _MOST_PAGES:
-            return records, False
         asked += 1
-        try:
-            following = _Page.read(fetch(asked))
-        except (Unavailable, Unreadable):
-            return records, False
-        if following is None:
-            return records, False
-        if read_pages == 1 and asked == first_page + 1 and following.first and following.number == opening.number:
-            # Pages 0 and 1 are both the first one here: numbered from 1, and told from 0.
+        following = _following(fetch, asked)
+        if asked == first_page + 1 and following is not None and following.repeats(opening):
+            # Here 0 and 1 both mean the first page.
             continue
+        # Page after page the same, or more than there is: this server does not page.
+        if following is None or following.content == page.content or len(records) > _most(opening):
+            return records, False
         page = following
         read_pages += 1
         records += page.content
         sound = sound and _sound(page) and page.total == opening.total
     return records, sound and page.last is not False and opening.total in (None, len(records))
+
+
+def _following(fetch: Callable[[int], object], number: int) -> _Page | None:
+    try:
+        return _Page.read(fetch(number))
+    except (Unavailable, Unreadable):
+        return None
+
+
+def _most(page: _Page) -> int:
+    return _MOST_RECORDS if page.total is None else min(max(page.total, 0), _MOST_RECORDS)
 
 
 def _sound(page: _Page) -> bool:

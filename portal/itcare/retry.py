@@ -44,7 +44,8 @@ class Retry:
         if failed >= self.tries or not isinstance(error, Throttled | Unavailable):
             return None
         if error.retry_after is not None:
-            return error.retry_after
+            # A longer wait is the caller's: whoever sleeps here holds a worker and perhaps a lease.
+            return error.retry_after if error.retry_after <= self.cap else None
         return self.chance() * min(self.cap, math.ldexp(self.base, failed - 1))
 
     def run(self, attempt: Callable[[float], T | ItcareError]) -> T:

@@ -204,7 +204,7 @@ class Transport:
         self._tls = parts.scheme == "https"
         self._host = parts.hostname
         self._port = parts.port
-        self._path = parts.path.rstrip("/")
+        self._path = parts.path
         self._timeouts = timeouts
         self._pool = self._open()
 
@@ -238,7 +238,7 @@ class Transport:
         try:
             response = pool.urlopen(
                 call.method,
-                self._path + call.path,
+                self._path + call.path or "/",
                 body=call.body,
                 headers=call.headers,
                 retries=False,
