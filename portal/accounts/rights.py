@@ -1,4 +1,7 @@
-"""The only module that knows roles. The default is no."""
+"""What people may do. The only module that knows roles; everything else asks it.
+
+A flag gives no right in any team: support staff and administrators read everything, and ask or decide nothing by it.
+"""
 
 from django.db.models import QuerySet
 
@@ -6,7 +9,7 @@ from portal.accounts.models import Membership, Team, User
 
 
 def reads_everything(user: User) -> bool:
-    """Whether the person sees every service: support and administrators."""
+    """Whether the person sees the services of all teams: support staff and administrators."""
     return user.is_active and (user.is_support or user.is_administrator)
 
 
@@ -16,29 +19,37 @@ def administers(user: User) -> bool:
 
 
 def teams_of(user: User) -> QuerySet[Team]:
-    """Teams in which the person has any role."""
-    return _teams(user, *Membership.Role.values)
+    """Teams in which the person is anything at all."""
+    return _teams(user)
 
 
 def teams_asking(user: User) -> QuerySet[Team]:
-    """Teams for whose services the person may ask."""
+    """Teams for which the person may file requests: as a developer."""
     return _teams(user, Membership.Role.DEVELOPER)
 
 
 def teams_deciding(user: User) -> QuerySet[Team]:
-    """Teams for whose services the person may decide."""
+    """Teams whose requests the person may decide: as an approver who is no administrator.
+
+    Administrators hand out roles, so one who could also decide would need nobody else.
+    """
+    if user.is_administrator:
+        return Team.objects.none()
     return _teams(user, Membership.Role.APPROVER)
+
+
+def role_words(user: User) -> str:
+    """Say in a few words what the person is, for the frame of the pages."""
+    words = [word for flag, word in ((user.is_administrator, "Administrator"), (user.is_support, "Support")) if flag]
+    roles = user.memberships.select_related("team").order_by("role", "team__name")
+    words += [f"{membership.get_role_display()} in {membership.team}" for membership in roles]
+    return ", ".join(words) or "No role yet"
 
 
 def _teams(user: User, *roles: str) -> QuerySet[Team]:
     if not user.is_active:
         return Team.objects.none()
-    return Team.objects.filter(pk__in=Membership.objects.filter(user=user, role__in=roles).values("team"))
-
-
-def role_words(user: User) -> str:
-    """What the person is, in words."""
-    words = [word for word, holds in (("Support", user.is_support), ("Administrator", user.is_administrator)) if holds]
-    held = Membership.objects.filter(user=user).select_related("team").order_by("role", "team__name")
-    words += [f"{membership.get_role_display()}, {membership.team}" for membership in held]
-    return " · ".join(words)
+    mine = Membership.objects.filter(user=user)
+    if roles:
+        mine = mine.filter(role__in=roles)
+    return Team.objects.filter(pk__in=mine.values("team"))

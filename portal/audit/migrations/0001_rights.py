@@ -1,4 +1,4 @@
-"""Gives the portal's role its rights, before any table but django_migrations exists."""
+"""Gives the portal's role its rights, before any table but Django's own list of migrations exists."""
 
 from django.conf import settings
 from django.db import migrations
@@ -10,14 +10,17 @@ STATEMENTS = (
     "GRANT SELECT ON django_migrations TO {role}",
     "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
     "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {role}",
+    # A temporary table of the same name would stand before audit_entry.
+    "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC",
 )
 
 
 def grant(_apps: StateApps, editor: BaseDatabaseSchemaEditor) -> None:
     """Let the portal's role read and write rows, and own nothing."""
     role = editor.quote_name(settings.PORTAL_ROLE)
+    database = editor.quote_name(editor.connection.settings_dict["NAME"])
     for statement in STATEMENTS:
-        editor.execute(statement.format(role=role))
+        editor.execute(statement.format(role=role, database=database))
 
 
 class Migration(migrations.Migration):
