@@ -19,6 +19,7 @@ from pytest_django import DjangoDbBlocker
 
 from portal.celery import app
 from sandbox import processes, servers
+from tests.cast import cast, upstream  # noqa: F401 - fixtures
 
 
 def as_owner() -> psycopg.Connection:

@@ -41,7 +41,7 @@ class CreateForm(KindForm):
         max_length=200,
         help_text="5 to 60 small letters and digits. Capitals become small letters.",
         widget=forms.TextInput(
-            attrs={"autocomplete": "off", "spellcheck": "false", "data-lower": "Capitals became small letters."}
+            attrs={"autocomplete": "off", "spellcheck": "false", "data-lowercase": "true"}
         ),
         error_messages={"required": "Give the cluster a name."},
     )
@@ -154,6 +154,9 @@ class CreateForm(KindForm):
         }
         self._places()
         self._networks()
+        for name in ("area", "az", "tls", "node_prefix"):
+            # Needed or not by what else is chosen: "optional" would be half the truth.
+            self.fields[name].conditional = True  # type: ignore[attr-defined]
 
     def _choices(self, name: str, choices: list[tuple[Any, str]]) -> None:
         field = self.fields[name]
