@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django import forms
 from django.conf import settings
+from django.http import QueryDict
 
 from portal.catalog import passwords, products
 from portal.catalog.base import KindForm
@@ -40,9 +41,7 @@ class CreateForm(KindForm):
         # Longer than the rule, so that the rule's own sentence is shown and nothing is cut off.
         max_length=200,
         help_text="5 to 60 small letters and digits. Capitals become small letters.",
-        widget=forms.TextInput(
-            attrs={"autocomplete": "off", "spellcheck": "false", "data-lowercase": "true"}
-        ),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "data-lowercase": "true"}),
         error_messages={"required": "Give the cluster a name."},
     )
     topology = forms.ChoiceField(
@@ -212,8 +211,8 @@ class CreateForm(KindForm):
             raise forms.ValidationError(sentence)
         if name != typed:
             self.warnings["name"] = f"Capitals became small letters: {typed} is asked for as {name}."
-            self.data = self.data.copy()
-            self.data[self.add_prefix("name")] = name
+            # The page shows what will be asked for.
+            self.data = {**self.data.dict(), "name": name} if isinstance(self.data, QueryDict) else self.data
         return name
 
     def clean_disk_size(self) -> int:

@@ -22,8 +22,13 @@ def home(request: Request) -> HttpResponse:
     unfinished = Operation.objects.visible_to(request.user).unfinished()
     running = list(unfinished.select_related("service", "requester", "cluster").order_by("-pk")[:LINES])
     mine = list(queries.mine(request.user)[:LINES])
-    shown = [*waiting, *running, *mine, *(change.operation for change in mine if change.operation)]
-    mark = stamp(*(part for row in shown for part in (type(row).__name__, row.pk, row.changed_at)))
+    operations = [*running, *(change.operation for change in mine if change.operation)]
+    changes = [*waiting, *mine]
+    mark = stamp(
+        *(part for change in changes for part in (change.pk, change.changed_at)),
+        "operations",
+        *(part for operation in operations for part in (operation.pk, operation.changed_at)),
+    )
     if request.htmx and (nothing := unchanged(request, mark)):
         return nothing
     context = {

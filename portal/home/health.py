@@ -32,8 +32,8 @@ def readyz(_request: HttpRequest) -> HttpResponse:
     except DatabaseError:
         return JsonResponse({"ready": False, "database": "down"}, status=HTTPStatus.SERVICE_UNAVAILABLE)
     if missing:
-        found = {"ready": False, "database": "up", "migrations": f"{len(missing)} missing"}
-        return JsonResponse(found, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        told = {"ready": False, "database": "up", "migrations": f"{len(missing)} missing"}
+        return JsonResponse(told, status=HTTPStatus.SERVICE_UNAVAILABLE)
     upstream = upstream_status()
     found: dict[str, Any] = {
         "ready": True,

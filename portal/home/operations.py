@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from portal.accounts.http import Request, signed_in
 from portal.changes.models import Change
@@ -100,9 +100,9 @@ def cancel(request: Request, operation_id: int) -> HttpResponse:
     return SeeOther(operation.get_absolute_url())
 
 
-@require_http_methods(["POST"])
+@require_POST
 @signed_in
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]
 @sensitive_variables("text")
 def reveal(request: Request, operation_id: int) -> HttpResponse:
     """Show the generated password, once, after signing in again."""

@@ -73,7 +73,7 @@ def usual(operation: Operation) -> tuple[timedelta, timedelta] | None:
     """Between what and what operations of this kind usually take, from sending to success: the middle half."""
     ended = Operation.objects.filter(kind=operation.kind, state=State.SUCCEEDED, sent_at__isnull=False)
     spans = ended.order_by("-pk").values_list("sent_at", "ended_at")[:RECENT]
-    times = sorted(end - start for start, end in spans if end is not None)
+    times = sorted(end - start for start, end in spans if start and end)
     if len(times) < ENOUGH:
         return None
     return times[len(times) // 4], times[(len(times) * 3) // 4]

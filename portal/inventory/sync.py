@@ -132,7 +132,7 @@ def read_resources(client: itcare.Client) -> None:
     by_resource = {cluster.resource_id: cluster for cluster in known.values() if cluster.resource_id}
     for summary in listing.items:
         cluster = next((known[number] for number in summary.path_ids if number in known), None)
-        note_summary(summary, cluster or by_resource.get(summary.id))
+        note_summary(summary, cluster or by_resource.get(summary.id or 0))
     if listing.complete:
         seen = {number for summary in listing.items for number in summary.path_ids}
         absent = [cluster.pk for number, cluster in known.items() if number not in seen and cluster.gone_at is None]

@@ -13,7 +13,7 @@ def note(action: itcare.Action, operation: Operation | None) -> bool:
     """
     if action.id is None:
         return False
-    told = {
+    told: dict[str, object] = {
         "status": (action.status or "")[:40],
         "process": (action.process or "")[:200],
         "resource_name": (action.resource_name or "")[:200],
@@ -33,6 +33,6 @@ def note(action: itcare.Action, operation: Operation | None) -> bool:
     if not text and not made:
         return False
     _, new = ActionMessage.objects.get_or_create(
-        action=row, text=text, status=told["status"], defaults={"said_at": action.last_updated_at}
+        action=row, text=text, status=(action.status or "")[:40], defaults={"said_at": action.last_updated_at}
     )
     return new

@@ -40,7 +40,7 @@ def follow() -> int:
             look_again(operation, error.retry_after or 0, failed=True)
         return len(held)
     for operation in held:
-        _follow_one(client, operation, listed.get(operation.upstream_action_id))
+        _follow_one(client, operation, listed.get(operation.upstream_action_id or 0))
     return len(held)
 
 
@@ -76,10 +76,17 @@ def _cluster(client: itcare.Client, operation: Operation) -> Cluster | None:
 
 
 def _finish(operation: Operation, to: State, cluster: Cluster | None, *, message: str, reason: str = "") -> None:
-    linked = {"cluster": cluster} if cluster and not operation.cluster_id else {}
+    detail = {"why": message}
     try:
         with transaction.atomic():
-            operation.move(to, fence=operation.fence, message=message, reason=reason, detail={"why": message}, **linked)
+            operation.move(
+                to,
+                fence=operation.fence,
+                detail=detail,
+                message=message,
+                reason=reason,
+                cluster=operation.cluster or cluster,
+            )
     except LostRaceError:
         logger.info("Operation %s was moved by another.", operation.pk)
 

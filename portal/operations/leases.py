@@ -52,4 +52,5 @@ def look_again(operation: Operation, seconds: float, *, failed: bool = False) ->
 
 def back_off(failures: int) -> float:
     """Seconds to wait after so many failures in a row: doubling, capped at five minutes, with jitter."""
-    return min(2.0 * 2 ** min(failures, 10), 300.0) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
+    seconds = min(2.0 ** (1 + min(failures, 10)), 300.0)
+    return seconds * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing

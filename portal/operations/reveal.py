@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from portal.accounts.models import User
 from portal.audit.record import record
-from portal.operations.models import Operation, Secret, bound, erase
+from portal.operations.models import Operation, bound, erase
 from portal.operations.start import REVEAL
 from portal.operations.states import LostRaceError, State
 from portal.sealing import SecretText
@@ -44,8 +44,8 @@ def reveal(operation: Operation, user: User) -> SecretText:
         SealBroken: no configured key opens it; it is left as it is.
     """
     with transaction.atomic():
-        held = Operation.objects.select_for_update(of=("self",)).get(pk=operation.pk)
-        secret = Secret.objects.filter(pk=held.reveal_id).first()
+        held = Operation.objects.select_for_update(of=("self",)).select_related("reveal").get(pk=operation.pk)
+        secret = held.reveal
         if secret is None or why_not(held, user):
             message = "the password was shown or erased meanwhile"
             raise LostRaceError(message)

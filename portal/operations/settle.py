@@ -64,7 +64,7 @@ def _settle_one(client: itcare.Client, operation: Operation) -> None:
 
 def _ours(action: itcare.Action, operation: Operation, attempt: Attempt) -> bool:
     """Whether the action can be the one: this name, after the watermark, our account, nobody else's."""
-    if action.id is None or (action.resource_name or "").lower() != operation.name.lower():
+    if (action.resource_name or "").lower() != operation.name.lower():
         return False
     if attempt.watermark_action_id is not None and action.id <= attempt.watermark_action_id:
         return False

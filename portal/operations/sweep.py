@@ -101,8 +101,8 @@ class Nudges:
         heartbeat.beat(heartbeat.SWEEP)
         self._nudge(tasks.beat)
 
-    def _nudge(self, task: Task[Any, Any], *args: int, again: float = ROW_AGAIN) -> bool:
-        key = (task.name, *args)
+    def _nudge(self, task: Task[..., Any], *args: int, again: float = ROW_AGAIN) -> bool:
+        key: tuple[str | int, ...] = (task.name, *args)
         now = time.monotonic()
         if key in self._told and now - self._told[key] < again:
             return True
