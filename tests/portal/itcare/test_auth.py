@@ -10,7 +10,7 @@ import pytest
 
 from portal.itcare import MemoryTokens, Timeouts, Token, TokenUnavailable, fetch_token
 from portal.sealing import SecretText
-from tests.portal.itcare.scripted import Answer, answer, drip, drop, scripted
+from tests.portal.itcare.scripted import Answer, answer, cut, drip, drop, scripted
 
 NOW = datetime(2026, 11, 2, 10, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -56,6 +56,7 @@ def test_an_odd_lifetime_is_a_short_one(said: object, seconds: int) -> None:
         pytest.param(answer(200, {**GOOD, "access_token": 5}), id="a number"),
         pytest.param(answer(200, {**GOOD, "token_type": "mac"}), id="another kind of token"),
         pytest.param(answer(200, body=b" " * 100_001), id="too long"),
+        pytest.param(cut(answer(200, GOOD, Content_Length="500")), id="cut off"),
     ],
 )
 def test_without_a_usable_token_there_is_none(reply: Answer) -> None:

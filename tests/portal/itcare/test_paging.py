@@ -40,6 +40,23 @@ def test_gathering_ends_and_does_not_vouch_for_too_little(documents: list[object
         assert len(asked) <= len(documents)
 
 
+def test_a_list_longer_than_it_says_and_one_that_repeats_itself_end_soon() -> None:
+    asked: list[int] = []
+
+    def growing(page: int) -> object:
+        asked.append(page)
+        return {"content": [page, page], "totalElements": 5, "last": False}
+
+    assert gather(growing, 0, 2) == ([0, 0, 1, 1, 2, 2], False)
+
+    def repeating(page: int) -> object:
+        asked.append(page)
+        return {"content": ["same"], "number": page, "totalElements": 1000, "last": False}
+
+    assert gather(repeating, 0, 2) == (["same"], False)
+    assert asked == [0, 1, 2, 3, 0, 1]
+
+
 @given(st.integers(0, 12), st.integers(1, 5), st.sampled_from([0, 1]), st.sampled_from([0, 1]))
 def test_every_true_list_is_gathered_in_whole(total: int, size: int, counted_from: int, told_from: int) -> None:
     """Servers count pages from 0 or 1 when asked, and from 0 or 1 when they tell; page 0 is the first for all."""

@@ -2,9 +2,12 @@
 
 import socket
 import threading
+import time
 import traceback
+from typing import Any
 
 import pytest
+import urllib3.util.connection
 
 from portal.itcare import (
     Accepted,
@@ -220,6 +223,21 @@ def test_a_failed_tls_handshake_is_not_sent(bench: Setting) -> None:
     client = Client(base_url=it.server.url.replace("http:", "https:"), tokens=it.tokens)
     assert type(failure_of(client)) is NotSent
     assert it.server.received == []
+
+
+def test_a_connection_that_is_ready_after_the_deadline_is_not_used(
+    bench: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = bench(answer(202), total=0.05)
+    connect = urllib3.util.connection.create_connection
+
+    def slowly(*arguments: Any, **options: Any) -> socket.socket:  # noqa: ANN401 - handed through
+        time.sleep(0.15)
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", slowly)
+    error = failure_of(it.client)
+    assert (type(error), error.reason, it.server.received) == (NotSent, "deadline", [])
 
 
 def test_the_gate_and_a_missing_token_keep_a_write_back(bench: Setting) -> None:
