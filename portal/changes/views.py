@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.accounts.http import Request, signed_in
 from portal.catalog.base import Kind, KindForm
@@ -26,14 +26,14 @@ from portal.web.paging import page
 PAGE_SIZE = 25
 
 
-@require_GET
+@require_safe
 @signed_in
 def index(request: Request) -> HttpResponse:
     """List the requests that the person may see."""
     return _list(request, queries.listed(request.user), "changes/list.html", order="-pk")
 
 
-@require_GET
+@require_safe
 @signed_in
 def approvals(request: Request) -> HttpResponse:
     """List the requests that wait for the person's decision."""
@@ -120,6 +120,7 @@ def _form_page(
     return render(request, f"changes/new_{entry.name}.html", context, status=status)
 
 
+@require_safe
 @signed_in
 def detail(request: Request, change_id: int) -> HttpResponse:
     """Show one request, with the decision card, or its draft's summary."""

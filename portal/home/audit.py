@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from portal.accounts import rights
 from portal.accounts.http import Request, signed_in
@@ -17,7 +17,7 @@ from portal.web.paging import page
 PAGE_SIZE: Final = 50
 
 
-@require_GET
+@require_safe
 @signed_in
 def audit(request: Request) -> HttpResponse:
     """List the entries that the person may see, the newest first; ``q`` searches actor and subject."""

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from portal.accounts.http import Request, signed_in
 from portal.changes import policy
@@ -21,7 +21,7 @@ PAGE_SIZE: Final = 50
 HISTORY: Final = 10
 
 
-@require_GET
+@require_safe
 @signed_in
 def index(request: Request) -> HttpResponse:
     """List the clusters that the person may see, by name; ``q`` searches names, services and addresses."""
@@ -58,7 +58,7 @@ def _busy(clusters: list[Cluster]) -> dict[int, Operation]:
     return {operation.cluster_id: operation for operation in running if operation.cluster_id}
 
 
-@require_GET
+@require_safe
 @signed_in
 def detail(request: Request, cluster_id: int) -> HttpResponse:
     """Show one cluster; opening it asks for a fresh reading of what is older than a minute."""

@@ -4,7 +4,7 @@ from typing import Final
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from portal.accounts.http import Request, signed_in
 from portal.changes import policy, queries
@@ -14,7 +14,7 @@ from portal.web.live import stamp, unchanged
 LINES: Final = 10
 
 
-@require_GET
+@require_safe
 @signed_in
 def home(request: Request) -> HttpResponse:
     """Show the three lists; they refresh themselves."""

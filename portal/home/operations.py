@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.http import Request, signed_in
 from portal.changes.models import Change
@@ -29,7 +29,7 @@ from portal.web.paging import page
 PAGE_SIZE: Final = 25
 
 
-@require_GET
+@require_safe
 @signed_in
 def index(request: Request) -> HttpResponse:
     """List the operations that the person may see, the newest first."""
@@ -48,7 +48,7 @@ def index(request: Request) -> HttpResponse:
     return render(request, "operations/list.html#live" if request.htmx else "operations/list.html", context)
 
 
-@require_GET
+@require_safe
 @signed_in
 def detail(request: Request, operation_id: int) -> HttpResponse:
     """Show one operation with its timeline; it refreshes itself until it has ended."""

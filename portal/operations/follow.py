@@ -40,7 +40,12 @@ def follow() -> int:
             look_again(operation, error.retry_after or 0, failed=True)
         return len(held)
     for operation in held:
-        _follow_one(client, operation, listed.get(operation.upstream_action_id or 0))
+        try:
+            _follow_one(client, operation, listed.get(operation.upstream_action_id or 0))
+        except Exception:
+            # One row that cannot be followed slows down by itself and must not stop the others.
+            logger.exception("Operation %s could not be followed.", operation.pk)
+            look_again(operation, 0, failed=True)
     return len(held)
 
 

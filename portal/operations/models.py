@@ -4,6 +4,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Self
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils import timezone
 
 from portal.accounts import rights
 from portal.accounts.models import User
@@ -188,6 +190,12 @@ class Operation(models.Model):
     def finished(self) -> bool:
         """Whether it has ended, one way or another."""
         return self.state in ENDED
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it runs for longer than anything should; it is shown, not failed (API.md 6)."""
+        since = self.sent_at or self.queued_at
+        return not self.finished and timezone.now() - since > timedelta(seconds=settings.OVERDUE_SECONDS)
 
     def computed_digest(self) -> str:
         """The digest of what this row would send; it must equal the one that was approved."""

@@ -102,6 +102,8 @@ def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
         operation.refresh_from_db(fields=["state", "digest"])
         if operation.state == State.QUEUED and operation.digest != operation.computed_digest():
             outcome.fail_unsent(operation, Reason.MOVED, "The row no longer holds what was approved; it was not sent.")
+        else:
+            look_again(operation, 0, failed=True)
         return None
     return attempt
 

@@ -39,6 +39,10 @@ def settle() -> int:
             look_again(operation, error.retry_after or 0, failed=True)
         except LostRaceError:
             logger.info("Operation %s was moved by another.", operation.pk)
+        except Exception:
+            # One row that cannot be settled slows down by itself and must not stop the others.
+            logger.exception("Operation %s could not be settled.", operation.pk)
+            look_again(operation, 0, failed=True)
     return len(held)
 
 
