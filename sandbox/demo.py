@@ -202,7 +202,6 @@ def main() -> int:
                 # Only a person at the keyboard may be impatient.
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)
-                say("Stopping everything; once more Ctrl-C does not wait.")
                 supervisor.stop()
     except NotReadyError as error:
         say(str(error))

@@ -163,6 +163,8 @@ class Supervisor:
     def stop(self) -> None:
         """Stop everything, the last one started first; whoever presses Ctrl-C meanwhile does not want to wait."""
         patient = True
+        if self._running:
+            say("Stopping everything; once more Ctrl-C does not wait.")
         while self._running:
             running = self._running[-1]
             seconds = running.service.patience if patient else 1.0
