@@ -6,9 +6,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 RECENT := import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
   f"Python 3.11 or later is needed, {sys.executable} is {sys.version.split()[0]}: make PYTHON=/path/to/python3.11")
-# Enough of an environment for tools that only read the settings.
-SETTINGS := SECRET_KEY=only-for-checks ENCRYPTION_KEYS=only-for-checks ITCARE_CLIENT_ID=x ITCARE_CLIENT_SECRET=x \
-  PORTAL_ENV_FILE=.env.example
+# Enough of an environment for tools that only read the settings; none of it is used for anything.
+SETTINGS := SECRET_KEY=only-for-checks-only-for-checks-only-for-checks-only-for-checks ITCARE_CLIENT_ID=x \
+  ITCARE_CLIENT_SECRET=x ENCRYPTION_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= PORTAL_ENV_FILE=.env.example
 
 .PHONY: help demo test lint format clean chromium
 .DELETE_ON_ERROR:
@@ -37,6 +37,7 @@ lint: .venv/test.stamp ## check style, types, import order, templates and migrat
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/djlint --quiet --check templates
 	@$(BIN)/djlint --quiet --lint templates
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	@$(BIN)/lint-imports --no-timing > .venv/lint-imports.txt 2>&1 || { cat .venv/lint-imports.txt; exit 1; }
 	@$(SETTINGS) $(BIN)/mypy
 	@$(SETTINGS) $(BIN)/python -W ignore manage.py makemigrations --check --dry-run

@@ -39,7 +39,7 @@ def start(
         cwd: the folder to run in.
         environment: the whole environment, ours when None.
     """
-    tie = [sys.executable, "-I", "-S", LAUNCH, ends_with.name, str(os.getpid()), account]
+    tie: list[str | Path] = [sys.executable, "-I", "-S", LAUNCH, ends_with.name, str(os.getpid()), account]
     return subprocess.Popen(  # noqa: S603 - the commands are our own
         [*tie, *command],
         stdin=subprocess.DEVNULL,

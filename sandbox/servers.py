@@ -144,7 +144,7 @@ class Postgres:
             **({} if self.durable else dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")),
         }
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        command = [programs / "postgres", "-D", self.data, *words]
+        command: list[str | Path] = [programs / "postgres", "-D", self.data, *words]
         process = processes.start(command, output=output, ends_with=self.ends_with, account=account, cwd=Path("/"))
         return _ready(process, self.ends_with, self.answers, "PostgreSQL")
 
@@ -195,7 +195,16 @@ def _make_data(programs: Path, data: Path, password: str, account: str) -> None:
         shutil.chown(data, ACCOUNT)
     secret = _private(data.with_name(f"{data.name}.password"), password, theirs=True)
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    command = [programs / "initdb", "-D", data, "-U", SUPERUSER, "-A", "scram-sha-256", f"--pwfile={secret}"]
+    command: list[str | Path] = [
+        programs / "initdb",
+        "-D",
+        data,
+        "-U",
+        SUPERUSER,
+        "-A",
+        "scram-sha-256",
+        f"--pwfile={secret}",
+    ]
     try:
         made = processes.start([*command, *locale, "--no-sync"], output=subprocess.PIPE, account=account, cwd=Path("/"))
         words, _ = made.communicate(timeout=60)

@@ -11,7 +11,6 @@ from urllib.parse import quote
 import psycopg
 import pytest
 import redis
-from django.conf import settings
 from django.db import connection
 from kombu import pools
 from psycopg import sql
@@ -20,6 +19,7 @@ from pytest_django import DjangoDbBlocker
 from portal.celery import app
 from sandbox import processes, servers
 from tests.cast import cast, upstream  # noqa: F401 - fixtures
+from tests.settings import OWNER_DATABASE, PORTAL_DATABASE
 
 
 def as_owner() -> psycopg.Connection:
@@ -29,8 +29,8 @@ def as_owner() -> psycopg.Connection:
         host=database["HOST"],
         port=database["PORT"],
         dbname=database["NAME"],
-        user=settings.OWNER["USER"],
-        password=settings.OWNER["PASSWORD"],
+        user=OWNER_DATABASE["USER"],
+        password=OWNER_DATABASE["PASSWORD"],
     )
 
 
@@ -67,7 +67,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with pytest.MonkeyPatch.context() as patch:
         # On the class: while an event loop runs in the thread, Django hands out another connection object.
         patch.setattr(type(connection.ops), "execute_sql_flush", _flush)
-        become(settings.PORTAL_DATABASE)
+        become(PORTAL_DATABASE)
         yield
         become(owner_role)
 
@@ -95,10 +95,10 @@ def broker(redis_url: str) -> Iterator[str]:
     """Let the portal in this process publish to a real Redis; without it, publishing meets a closed port."""
 
     def publish_to(url: str) -> None:
-        app.conf.broker_url = url
+        app.conf["broker_url"] = url
         # Connections are pooled for the whole process.
         pools.reset()
-        app._after_fork()
+        app._after_fork()  # type: ignore[attr-defined]
 
     before = app.conf.broker_url
     publish_to(redis_url)

@@ -8,8 +8,9 @@ if OWNER is None:
     message = "tests.servers sets MIGRATION_DATABASE_URL: run pytest with -p tests.servers."
     raise RuntimeError(message)
 PORTAL_DATABASE = _PORTAL["default"]
+OWNER_DATABASE = OWNER
 # A copy: conftest.py changes the role in the one that Django uses.
-DATABASES = {"default": {**OWNER}}
+DATABASES = {"default": {**OWNER_DATABASE}}
 # Signing in hundreds of times must not cost seconds each.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Without a collectstatic before each run.

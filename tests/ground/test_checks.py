@@ -10,6 +10,8 @@ from django.core import checks
 from django.db import connection
 from pytest_django import Settings
 
+from tests.settings import OWNER_DATABASE
+
 GOOD_KEY = "A" * 43 + "="
 
 
@@ -64,7 +66,7 @@ def test_role_that_owns_the_tables_is_refused(settings: Settings) -> None:
     command = [sys.executable, "manage.py", "check", "--database", "default"]
     database = connection.settings_dict
     url = "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}"
-    owner = {**database, "USER": live.OWNER["USER"], "PASSWORD": live.OWNER["PASSWORD"]}
+    owner = {**database, "USER": OWNER_DATABASE["USER"], "PASSWORD": OWNER_DATABASE["PASSWORD"]}
     answers = {}
     for who, role in {"portal": database, "owner": owner}.items():
         environment = {"DATABASE_URL": url.format(**role), "MIGRATION_DATABASE_URL": ""}

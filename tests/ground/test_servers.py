@@ -62,7 +62,13 @@ def test_postgres_listens_on_loopback_only(postgres: servers.Postgres) -> None:
 
 def test_script_of_the_container_makes_two_roles(postgres: servers.Postgres) -> None:
     environment = {**os.environ, "OWNER_PASSWORD": "o'wner \\x", "PORTAL_PASSWORD": 'p"ortal'}
-    command = [servers.postgres_programs() / "psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]
+    command: list[str | Path] = [
+        servers.postgres_programs() / "psql",
+        "--no-psqlrc",
+        "--quiet",
+        "--set",
+        "ON_ERROR_STOP=1",
+    ]
     address = postgres.url("postgres", postgres.password, "postgres")
     script = ROOT / "docker/roles.sql"
     subprocess.run([*command, "--file", script, address], env=environment, check=True, timeout=30)
