@@ -1,5 +1,6 @@
 """One token for all processes: who fetches it, who waits, and what happens when that goes wrong."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -66,7 +67,8 @@ def test_the_stored_token_is_sealed_and_renewed_a_minute_early() -> None:
 
 
 def test_threads_with_connections_of_their_own_fetch_once() -> None:
-    fetch = Fetches()
+    # Long enough for the others to come while one still fetches.
+    fetch = Fetches(within=lambda: time.sleep(0.2))
     tokens = shared(fetch, patience=10.0)
 
     def ask(_: int) -> str:
