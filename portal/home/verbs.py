@@ -23,6 +23,14 @@ WORDS: Final = {
     "operation.cancelled": "cancelled",
     "password.revealed": "was shown the password of",
     "grant.made": "granted a service:",
+    "person.added": "added",
+    "person.changed": "changed",
+    "person.password_set": "set the password of",
+    "team.added": "made the team",
+    "team.changed": "changed the team",
+    "team.deleted": "deleted the team",
+    "service.added": "made known the service",
+    "service.changed": "changed the grants of",
 }
 
 

@@ -27,6 +27,7 @@ from portal.inventory.models import (
 
 logger = logging.getLogger(__name__)
 
+LISTS: Final = ("services", "networks", "regions", "resources")
 # Clusters whose own page is read in one pass of the sweep: bounds what the fill in the background asks of ITCare.
 READ_A_PASS: Final = 20
 # A cluster that could not be read is not tried again at once, so that one bad row does not hold up the others.
@@ -42,17 +43,18 @@ def sync_lists(client: itcare.Client) -> None:
 
     A list that cannot be read keeps its rows and notes why; the others go on.
     """
-    readers: dict[str, tuple[Callable[[itcare.Client], None], float]] = {
-        "services": (read_services, settings.SYNC_SECONDS * PLACES_FACTOR),
-        "networks": (read_networks, settings.SYNC_SECONDS * PLACES_FACTOR),
-        "regions": (read_regions, settings.SYNC_SECONDS * PLACES_FACTOR),
-        "resources": (read_resources, settings.SYNC_SECONDS),
+    readers: dict[str, Callable[[itcare.Client], None]] = {
+        "services": read_services,
+        "networks": read_networks,
+        "regions": read_regions,
+        "resources": read_resources,
     }
-    for name, (reader, seconds) in readers.items():
+    for name in LISTS:
+        seconds = settings.SYNC_SECONDS * (1 if name == "resources" else PLACES_FACTOR)
         if not _claim(name, seconds):
             continue
         try:
-            reader(client)
+            readers[name](client)
         except itcare.ItcareError as error:
             logger.warning("The list of %s was not read: %s", name, error.sentence)
             Sync.objects.filter(name=name).update(failed=error.sentence[:300])
@@ -60,11 +62,10 @@ def sync_lists(client: itcare.Client) -> None:
             Sync.objects.filter(name=name).update(failed="", read_at=Now())
 
 
-def lists_due() -> bool:
-    """Whether any list waits to be read."""
-    return Sync.objects.filter(look_at__lte=Now()).exists() or Sync.objects.count() < len(
-        ("services", "networks", "regions", "resources")
-    )
+def lists_due(*, late: float = 0) -> bool:
+    """Whether any list waits to be read, for at least so many seconds."""
+    due = Sync.objects.filter(look_at__lte=Now() - timedelta(seconds=late))
+    return due.exists() or (not late and Sync.objects.count() < len(LISTS))
 
 
 def _claim(name: str, seconds: float) -> bool:
@@ -167,7 +168,7 @@ def note_summary(summary: itcare.ResourceSummary, cluster: Cluster | None) -> Cl
 def waiting() -> models.QuerySet[Cluster]:
     """Clusters to read: those somebody waits for, then those never read, the longest untried first."""
     untried = Q(tried_at=None) | Q(tried_at__lte=Now() - RETRY_AFTER)
-    wanted = Q(wanted_at__isnull=False)
+    wanted = Q(wanted_at__isnull=False) & (untried | Q(tried_at__lt=F("wanted_at")))
     return (
         Cluster.objects.filter(wanted | (Q(read_at=None) & untried), gone_at=None)
         .select_related("service")
@@ -177,10 +178,15 @@ def waiting() -> models.QuerySet[Cluster]:
 
 def read_waiting(client: itcare.Client, *, limit: int = READ_A_PASS) -> int:
     """Read the clusters that wait for it, parts only where somebody waits; answers how many were tried."""
-    clusters = list(waiting()[:limit])
+    clusters = [cluster for cluster in waiting()[:limit] if take(cluster)]
     for cluster in clusters:
         read_cluster(client, cluster, parts=cluster.wanted_at is not None)
     return len(clusters)
+
+
+def take(cluster: Cluster) -> bool:
+    """Claim the reading of a cluster: two that try at once read it once."""
+    return Cluster.objects.filter(pk=cluster.pk, tried_at=cluster.tried_at).update(tried_at=Now()) == 1
 
 
 def read_cluster(client: itcare.Client, cluster: Cluster, *, parts: bool = True) -> None:

@@ -3,16 +3,21 @@
 from celery import shared_task
 
 from portal.inventory import sync
-from portal.inventory.models import Cluster
 from portal.upstream.client import client
 
 
 @shared_task
 def read_cluster(cluster_id: int) -> None:
-    """Read one cluster and its parts, if somebody still waits for it."""
-    cluster = Cluster.objects.select_related("service").filter(pk=cluster_id, wanted_at__isnull=False).first()
-    if cluster is not None:
+    """Read one cluster and its parts, if it still waits for that."""
+    cluster = sync.waiting().filter(pk=cluster_id).first()
+    if cluster is not None and sync.take(cluster):
         sync.read_cluster(client(), cluster)
+
+
+@shared_task
+def read_waiting() -> None:
+    """Read some of the clusters that wait for it."""
+    sync.read_waiting(client())
 
 
 @shared_task

@@ -8,7 +8,6 @@ from datetime import timedelta
 from threading import Event
 from typing import Any, Final
 
-from celery import Task
 from django.conf import settings
 from django.db import Error, close_old_connections
 from django.db.models import Q
@@ -17,12 +16,11 @@ from django.db.models.functions import Now
 from portal.operations import follow, heartbeat, send, settle, tasks
 from portal.operations.models import Operation
 from portal.operations.states import State
-from portal.web.hints import publish
+from portal.web.hints import Nudger
 
 logger = logging.getLogger(__name__)
 
-# Seconds after which a row that is still due, or a pass that is still wanted, is nudged again.
-ROW_AGAIN: Final = 10.0
+# Seconds after which a pass that is still wanted is nudged again.
 PASS_AGAIN: Final = 1.5
 NUDGES_A_PASS: Final = 200
 
@@ -66,10 +64,10 @@ def _run(job: Job) -> None:
 
 
 class Nudges:
-    """Remembers what was nudged lately, so that a busy broker is not filled with one hint a pass."""
+    """Nudges workers for the operations that are due, and does what nobody has claimed in time."""
 
-    def __init__(self) -> None:
-        self._told: dict[tuple[str | int, ...], float] = {}
+    def __init__(self, nudger: Nudger) -> None:
+        self._nudge = nudger.nudge
 
     def send(self) -> None:
         """Nudge the queued operations that are due; send what was not claimed in time."""
@@ -100,15 +98,6 @@ class Nudges:
         """Say that the sweep works, and ask a worker to say so for itself."""
         heartbeat.beat(heartbeat.SWEEP)
         self._nudge(tasks.beat)
-
-    def _nudge(self, task: Task[..., Any], *args: int, again: float = ROW_AGAIN) -> bool:
-        key: tuple[str | int, ...] = (task.name, *args)
-        now = time.monotonic()
-        if key in self._told and now - self._told[key] < again:
-            return True
-        self._told = {told: at for told, at in self._told.items() if now - at < ROW_AGAIN}
-        self._told[key] = now
-        return publish(task, *args)
 
 
 def late(which: Q) -> Any:  # noqa: ANN401 - a queryset

@@ -1,6 +1,7 @@
 """Publishes hints: a task that is lost or doubled changes nothing, because rows say when they are due (DESIGN 1.1)."""
 
 import logging
+import time
 from functools import partial
 from typing import Any, ParamSpec
 
@@ -34,3 +35,20 @@ def publish(task: Task[P, Any], *args: P.args, **_none: P.kwargs) -> bool:
         logger.warning("No broker: %s%s waits for the sweep.", task.name, args)
         return False
     return True
+
+
+class Nudger:
+    """Publishes hints for what is due, and remembers what it said lately, so that a busy broker is not filled."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str | int, ...], float] = {}
+
+    def nudge(self, task: Task[..., Any], *args: int, again: float = 10.0) -> bool:
+        """Publish the task, unless that was done in the last ``again`` seconds; answers whether a broker is there."""
+        key: tuple[str | int, ...] = (task.name, *args)
+        now = time.monotonic()
+        if key in self._told and now - self._told[key] < again:
+            return True
+        self._told = {told: at for told, at in self._told.items() if now - at < EXPIRES_SECONDS}
+        self._told[key] = now
+        return publish(task, *args)

@@ -11,15 +11,16 @@ from django.core.management import BaseCommand
 
 from portal.audit import heads
 from portal.changes import expire
-from portal.inventory import sync
+from portal.inventory.jobs import Reading
 from portal.operations import reveal, send
 from portal.operations.sweep import Job, Nudges, once, sweep
-from portal.upstream.client import client
+from portal.web.hints import Nudger
 
 
 def jobs() -> list[Job]:
     """Everything that the portal does by itself, with how often it is looked at, in seconds."""
-    nudges = Nudges()
+    nudger = Nudger()
+    nudges, reading = Nudges(nudger), Reading(nudger)
     pace = settings.SWEEP_SECONDS
     return [
         Job("heartbeat", nudges.beat, 10),
@@ -27,24 +28,14 @@ def jobs() -> list[Job]:
         Job("due operations", nudges.send, pace),
         Job("running operations", nudges.follow, pace),
         Job("unclear operations", nudges.settle, pace),
-        Job("clusters that somebody waits for", _read_waiting, pace),
-        Job("lists of ITCare", _sync_lists, pace),
+        Job("clusters that somebody waits for", reading.clusters, pace),
+        Job("lists of ITCare", reading.lists, pace),
         Job("expired requests", expire.expire, 30),
         Job("requests of leavers", expire.withdraw_leavers, 30),
         Job("requests on moved clusters", expire.lapse, 60),
         Job("passwords past their time", reveal.erase_overdue, 60),
         Job("head of the audit chain", heads.publish, 300),
     ]
-
-
-def _sync_lists() -> None:
-    if sync.lists_due():
-        sync.sync_lists(client())
-
-
-def _read_waiting() -> None:
-    if sync.waiting().exists():
-        sync.read_waiting(client())
 
 
 class Command(BaseCommand):

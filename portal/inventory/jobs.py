@@ -1,0 +1,40 @@
+"""What the sweep does for the inventory: it nudges workers to read, and reads itself what nobody has read in time."""
+
+from datetime import timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from portal.inventory import sync, tasks
+from portal.upstream.client import client
+from portal.web.hints import Nudger
+
+# Read by the sweep itself in one pass: few, because it has other things to do.
+FEW: Final = 3
+PASS_AGAIN: Final = 1.5  # seconds
+
+
+class Reading:
+    """Nudges the readings that are due."""
+
+    def __init__(self, nudger: Nudger) -> None:
+        self._nudge = nudger.nudge
+
+    def lists(self) -> None:
+        """Have the lists read that are due."""
+        if sync.lists_due():
+            self._nudge(tasks.sync_lists)
+        if sync.lists_due(late=settings.SWEEP_PATIENCE_SECONDS):
+            sync.sync_lists(client())
+
+    def clusters(self) -> None:
+        """Have the clusters read that wait for it."""
+        waiting = sync.waiting()
+        if not waiting.exists():
+            return
+        self._nudge(tasks.read_waiting, again=PASS_AGAIN)
+        patience = Now() - timedelta(seconds=settings.SWEEP_PATIENCE_SECONDS)
+        if waiting.filter(Q(wanted_at__lte=patience) | Q(wanted_at=None, first_seen_at__lte=patience)).exists():
+            sync.read_waiting(client(), limit=FEW)
