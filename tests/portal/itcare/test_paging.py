@@ -18,7 +18,9 @@ PAGES = st.fixed_dictionaries(
         "last": st.booleans() | st.none(),
     },
 )
-DOCUMENTS = PAGES | st.lists(st.integers(), max_size=3) | st.none() | st.integers() | st.just({})
+DOCUMENTS: st.SearchStrategy[object] = (
+    PAGES | st.lists(st.integers(), max_size=3) | st.none() | st.integers() | st.just({})
+)
 
 
 @given(st.lists(DOCUMENTS, min_size=1, max_size=6))
