@@ -2,9 +2,10 @@
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from typing import Generic, TypeVar
 
 from portal.itcare import judging, reading
 from portal.itcare.auth import TokenSource
@@ -12,6 +13,8 @@ from portal.itcare.errors import ItcareError, NotSent
 from portal.itcare.retry import Retry
 from portal.itcare.transport import Call, Failure, Reply, Transport
 from portal.itcare.types import Accepted, Action
+
+T = TypeVar("T")
 
 _READ_LIMIT = 20_000_000
 _WRITE_LIMIT = 1_000_000
@@ -90,22 +93,23 @@ class Caller:
     def _write_once(
         self, method: str, path: str, options: Mapping[str, object] | None, correlation_id: str
     ) -> Accepted | ItcareError:
-        # Errors are returned, so that no traceback has the frames in which body and secrets are in the clear.
-        body = None if options is None else _encoded(options)
+        # Errors are returned, and the body does not print: no traceback has a frame with a secret in the clear.
+        body = None if options is None else _Unseen(_encoded(options))
         end = self.retry.clock() + self.total
         try:
             outcome = self._send(method, path, correlation_id, body, end)
         except NotSent as error:
             return error
-        secrets = _secrets(options)
-        failure = judging.of_write(outcome, correlation_id, secrets)
+        failure = judging.of_write(outcome, correlation_id, _secrets(options))
         if failure is not None:
             return self._told(failure)
-        return self._accepted(outcome, correlation_id, secrets)
+        return self._accepted(outcome, correlation_id, options)
 
-    def _send(self, method: str, path: str, correlation_id: str, body: bytes | None, end: float) -> Reply | Failure:
+    def _send(
+        self, method: str, path: str, correlation_id: str, body: "_Unseen[bytes] | None", end: float
+    ) -> Reply | Failure:
         self.gate()
-        token = _Bearer(self.tokens.get())
+        token = _Unseen(self.tokens.get())
         writes = method != "GET"
         headers = {
             "Accept": self.accept,
@@ -120,13 +124,13 @@ class Caller:
         call = Call(
             method,
             path,
-            {**headers, "Authorization": f"Bearer {token.text}"},
-            body,
+            {**headers, "Authorization": f"Bearer {token.value}"},
+            None if body is None else body.value,
             limit=_WRITE_LIMIT if writes else _READ_LIMIT,
         )
         outcome = self.transport.exchange(call, seconds=end - self.retry.clock(), alone=writes)
         if isinstance(outcome, Reply) and outcome.status == HTTPStatus.UNAUTHORIZED:
-            self.tokens.refused(token.text)
+            self.tokens.refused(token.value)
         return outcome
 
     def _told(self, failure: ItcareError) -> ItcareError:
@@ -134,18 +138,18 @@ class Caller:
             self.noticed(failure)
         return failure
 
-    def _accepted(self, reply: Reply | Failure, correlation_id: str, secrets: Sequence[str]) -> Accepted:
+    def _accepted(self, reply: Reply | Failure, correlation_id: str, options: Mapping[str, object] | None) -> Accepted:
         status, body = (reply.status, reply.body) if isinstance(reply, Reply) else (0, b"")
         found = reading.entries(reading.document(body))
         action = self.as_action(found[0]) if len(found) == 1 else None
         if action and action.message:
-            action = replace(action, message=judging.struck(action.message, secrets))
+            action = replace(action, message=judging.struck(action.message, _secrets(options)))
         return Accepted(status, action, correlation_id, finished=action is not None and not action.running)
 
 
 @dataclass(frozen=True)
-class _Bearer:
-    text: str = field(repr=False)
+class _Unseen(Generic[T]):
+    value: T = field(repr=False)
 
 
 def _encoded(options: Mapping[str, object]) -> bytes:

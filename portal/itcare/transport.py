@@ -249,6 +249,9 @@ class Transport:
             )
         except _FAILURES as error:
             return Failure(sent=watch.sent, reason="deadline" if watch.expired else type(error).__name__)
+        except BaseException as error:  # noqa: BLE001 - raised again
+            # A time limit or a defect passes, without those frames.
+            raise error.with_traceback(None) from None
         return _read(response, call.limit, watch)
 
 

@@ -332,9 +332,35 @@ def test_no_failure_shows_password_or_token(bench: Setting, reply: Answer) -> No
     assert PASSWORD.encode() in it.server.received[0].body
 
 
-def _everything_shown_by_a_failed_create(client: Client) -> str:
+def test_nothing_that_interrupts_a_write_shows_password_or_token(
+    bench: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        message = "interrupted"
+        raise LookupError(message)
+
+    paused = Paused("Later.")
+
+    def shut() -> None:
+        raise paused
+
+    shown = [
+        _everything_shown_by_a_failed_create(bench(answer(202), gate=interrupt).client, LookupError),
+        _everything_shown_by_a_failed_create(bench(answer(202), gate=shut).client, Paused),
+        _everything_shown_by_a_failed_create(bench(answer(401), noticed=interrupt).client, LookupError),
+    ]
+    # As a task's time limit would: in the middle of urllib3.
+    monkeypatch.setattr("urllib3.connection.HTTPConnection.getresponse", interrupt)
+    it = bench(answer(202))
+    shown.append(_everything_shown_by_a_failed_create(it.client, LookupError))
+    assert [("newpostgre01" in words, PASSWORD in words, "token-1" in words) for words in shown] == [
+        (True, False, False)
+    ] * 4
+
+
+def _everything_shown_by_a_failed_create(client: Client, kind: type[Exception] = ItcareError) -> str:
     options = {"name": "newpostgre01", "admPassword": SecretText(PASSWORD)}
-    with pytest.raises(ItcareError) as caught:
+    with pytest.raises(kind) as caught:
         client.create(options)
     shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
     return "".join(shown) + repr(vars(caught.value))
