@@ -111,4 +111,4 @@ class Create(Kind):
         if secret is None:
             message = "a cluster cannot be created without its administrator password"
             raise ValueError(message)
-        return client.create({**self.payload(parameters), "admPassword": secret.reveal()})
+        return client.create({**self.payload(parameters), "admPassword": secret})
