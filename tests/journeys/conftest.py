@@ -1,0 +1,3 @@
+"""Fixtures of the journeys: the portal as real processes."""
+
+from tests.running_portal import portal, running_cast, static_root  # noqa: F401 - fixtures

@@ -1,0 +1,108 @@
+"""Processes that die in the middle: what may have been sent is never sent again."""
+
+from typing import Any
+
+import pytest
+
+from portal.operations.models import Attempt, Operation
+from portal.operations.states import Proof, State
+from tests.cast import Cast
+from tests.journeys.ways import comes_to, order, ordered, story
+from tests.running_portal import RunningPortal, kill
+from tests.sandbox_server import Sandbox, until
+
+ORDERS = {"method": "POST", "path": "/databases/postgresql"}
+
+
+def late(**fault: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    return {"match": ORDERS, "times": 1, "fault": {"kind": "late", **fault}}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(late(seconds=30), id="after-itcare-took-it"),
+        # Longer than the lease: the operation is unclear for a while, and nothing is to be seen at ITCare.
+        pytest.param(late(seconds=13, before=True), id="before-itcare-took-it"),
+    ],
+)
+def test_a_worker_that_is_killed_while_it_sends(
+    fault: dict[str, Any], portal: RunningPortal, running_cast: Cast, upstream: Sandbox
+) -> None:
+    portal.start_web()
+    worker = portal.start_worker()
+    portal.start_sweep()
+    upstream.set_faults(fault)
+
+    operation = order(portal, "killed01")
+    comes_to(operation, State.SENDING)
+    until(lambda: ordered(upstream))
+    kill(worker)
+    operation.refresh_from_db()
+    assert operation.state == State.SENDING
+
+    portal.start_worker()
+    comes_to(operation, State.SUCCEEDED)
+    [attempt] = Attempt.objects.filter(operation=operation)
+    assert attempt.proof == Proof.UNKNOWN
+    assert story("Create killed01")[2:] == [
+        "operation.queued",
+        "change.approved",
+        "operation.sending",
+        "operation.unclear",
+        "operation.running",
+        "operation.succeeded",
+    ]
+    # Worker and sweep have been at work all the while, and still are.
+    comes_to(order(portal, "after01"), State.SUCCEEDED)
+    assert [body["name"] for body in ordered(upstream)] == ["killed01", "after01"]
+
+
+def test_what_was_lost_stays_unclear_and_is_not_sent_again(
+    portal: RunningPortal, running_cast: Cast, upstream: Sandbox
+) -> None:
+    portal.start_web()
+    portal.start_worker()
+    portal.start_sweep()
+    upstream.set_faults({"match": ORDERS, "times": 1, "fault": {"kind": "drop_before"}})
+
+    operation = order(portal, "lost01")
+    comes_to(operation, State.UNCLEAR)
+    comes_to(order(portal, "after01"), State.SUCCEEDED)
+    # Looked for several times, by whoever looks.
+    until(Operation.objects.filter(pk=operation.pk, failures__gt=1).exists, seconds=30)
+
+    operation.refresh_from_db()
+    assert operation.state == State.UNCLEAR
+    assert operation.password is None
+    assert [body["name"] for body in ordered(upstream)] == ["lost01", "after01"]
+
+
+def test_a_sweep_that_is_killed_is_replaced(portal: RunningPortal, running_cast: Cast, upstream: Sandbox) -> None:
+    portal.environment = {**portal.environment, "SWEEP_PATIENCE_SECONDS": "0.2", "FOLLOW_SECONDS": "2"}
+    portal.start_web()
+    sweep = portal.start_sweep()  # alone: there is no worker
+
+    operation = order(portal, "swept01")
+    comes_to(operation, State.RUNNING)
+    kill(sweep)
+    portal.start_sweep()
+    comes_to(operation, State.SUCCEEDED)
+
+    assert [body["name"] for body in ordered(upstream)] == ["swept01"]
+
+
+def test_two_sweeps_and_two_workers_send_each_operation_once(
+    portal: RunningPortal, running_cast: Cast, upstream: Sandbox
+) -> None:
+    portal.environment = {**portal.environment, "SWEEP_PATIENCE_SECONDS": "0.05"}
+    portal.start_web()
+    names = [f"doubled{number:02}" for number in range(4)]
+    operations = [order(portal, name) for name in names]
+
+    for start in (portal.start_sweep, portal.start_sweep, portal.start_worker, portal.start_worker):
+        start()
+    for operation in operations:
+        comes_to(operation, State.SUCCEEDED)
+
+    assert sorted(body["name"] for body in ordered(upstream)) == names
