@@ -89,8 +89,6 @@ def read_services(client: itcare.Client) -> None:
 def read_networks(client: itcare.Client) -> None:
     """Read the networks one may place a cluster in (API.md A3)."""
     for network in client.networks().items:
-        if network.id is None:
-            continue
         values = {
             "name": (network.technical_id or network.network_short_description or "")[:200],
             "description": (network.short_description or network.description or "")[:500],

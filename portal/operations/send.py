@@ -52,6 +52,10 @@ def send(operation_id: int) -> None:
     if stopped is not None:
         outcome.fail_unsent(operation, *stopped)
         return
+    if not watermark.complete:
+        # Without its newest action an older one could later be taken for ours.
+        look_again(operation, 0, failed=True)
+        return
     attempt = _say(operation, watermark)
     if attempt is None:
         return
