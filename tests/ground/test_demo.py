@@ -39,14 +39,14 @@ class Demo:
     def log(self) -> str:
         return self.var.with_name("output").read_text(encoding="utf-8")
 
-    def start(self, **environment: str) -> subprocess.Popen[bytes]:
+    def start(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
         ports = {"PORT": str(self.port), "SANDBOX_PORT": str(self.sandbox_port)}
         # The tests' own portal has another upstream.
         shell = {name: value for name, value in os.environ.items() if name not in known_names()}
         output = self.var.with_name("output").open("wb")
         with closing(output):
             return subprocess.Popen(
-                [sys.executable, "-m", "sandbox.demo", "--var", self.var],
+                [sys.executable, "-m", "sandbox.demo", "--var", self.var, *options],
                 cwd=ROOT,
                 env={**shell, **ports, "SANDBOX_CLUSTERS": "3", **environment},
                 stdout=output,
@@ -60,9 +60,9 @@ class Demo:
             assert time.monotonic() < deadline, self.log
             time.sleep(0.1)
 
-    def refusal(self, **environment: str) -> list[str]:
+    def refusal(self, *options: str, **environment: str) -> list[str]:
         """Start it, and return the sentences with which it ends."""
-        process = self.start(**environment)
+        process = self.start(*options, **environment)
         assert process.wait(SECONDS) == 1
         return [line.removeprefix("demo     | ") for line in self.log.splitlines()]
 
@@ -141,6 +141,9 @@ def test_demo_starts_and_stops_and_starts_again_with_its_data_and_another_itcare
     process.terminate()
     assert process.wait(SECONDS) == 0
 
+    assert demo.start("--remove").wait(SECONDS) == 0
+    assert not demo.var.exists()
+
 
 def test_what_crashes_comes_back_what_is_stopped_stays_down_and_nothing_outlives_a_killed_demo(demo: Demo) -> None:
     process = demo.start()
@@ -172,6 +175,7 @@ def test_second_demo_in_the_same_folder_is_refused(demo: Demo) -> None:
     (demo.var.with_name("output")).rename(demo.var.with_name("first"))
     other = f"The demo already runs in this folder (process {process.pid}): stop it first, with Ctrl-C there."
     assert demo.refusal() == [other]
+    assert demo.refusal("--remove") == [other]
     process.terminate()
     assert process.wait(SECONDS) == 0
 

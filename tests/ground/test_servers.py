@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -34,7 +33,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     wanted = tmp_path_factory.mktemp("servers") / "postgres"
     data = servers.data_folder(wanted)
     yield data
-    shutil.rmtree(data)
+    servers.remove(data)
+    assert not data.exists()
 
 
 @pytest.fixture(scope="module")
