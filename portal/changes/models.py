@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.urls import reverse
@@ -126,6 +126,8 @@ class Change(models.Model):
                 condition=Q(state__in=[State.DRAFT, State.WITHDRAWN, State.EXPIRED]) | Q(submitted_at__isnull=False),
                 name="pending_was_submitted",
             ),
+            # A word that no code knows would neither end nor expire.
+            models.CheckConstraint(condition=Q(state__in=State.values), name="change_state_known"),
             # The composite key that a decision's foreign key needs, to copy the requester truthfully.
             models.UniqueConstraint(fields=["id", "requester"], name="change_and_requester"),
         ]
@@ -157,6 +159,7 @@ class Change(models.Model):
             parameters=self.parameters,
         )
 
+    @transaction.atomic
     def move(
         self,
         to: State,
@@ -184,8 +187,10 @@ class Change(models.Model):
         if to not in OPEN:
             values["ended_at"] = Now()
             values["password"] = None
-            # An approved change has handed its secret to the operation; any other end destroys it.
-            secret = None if to == State.APPROVED else self.password_id
+            # An approved change has handed its secret to the operation; any other end destroys the one that the row has
+            # now: the draft may have been given another since it was read.
+            held = Change.objects.select_for_update().filter(pk=self.pk).values_list("password_id", flat=True).first()
+            secret = None if to == State.APPROVED else held
         if Change.objects.filter(pk=self.pk, state=self.state).update(state=to, changed_at=Now(), **values) != 1:
             message = f"change {self.pk} is no longer {self.state}"
             raise LostRaceError(message)
@@ -227,6 +232,8 @@ class Decision(models.Model):
         constraints = [
             # Nobody decides twice.
             models.UniqueConstraint(fields=["change", "decider"], name="one_decision_a_person"),
+            # A verdict is one of two: anything else would be read as neither.
+            models.CheckConstraint(condition=Q(verdict__in=["approve", "reject"]), name="decision_verdict_known"),
             # Nobody decides on what they asked for.
             models.CheckConstraint(condition=~Q(requester=F("decider")), name="requester_does_not_decide"),
         ]

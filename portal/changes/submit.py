@@ -92,10 +92,12 @@ def save_draft(
 
 def _replace(draft: Change, values: dict[str, object], secret: Secret | None) -> Change:
     rows = Change.objects.filter(pk=draft.pk, state=State.DRAFT)
+    # Read under a lock: a form in another tab may have replaced the secret that the caller saw.
+    earlier = rows.select_for_update().values_list("password_id", flat=True).first()
     if rows.update(**values, password=secret, changed_at=Now()) != 1:
         message = "the draft was submitted meanwhile"
         raise LostRaceError(message)
-    erase(draft.password_id)
+    erase(earlier)
     return Change.objects.get(pk=draft.pk)
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
@@ -161,6 +161,10 @@ class Operation(models.Model):
             ),
             # Once a call may have been executed the password is erased: nobody can send it a second time.
             models.CheckConstraint(condition=Q(state__in=UNSENT) | Q(password=None), name="password_only_unsent"),
+            # What was not created has no password to show.
+            models.CheckConstraint(
+                condition=~Q(state__in=[State.FAILED, State.CANCELLED]) | Q(reveal=None), name="no_reveal_of_a_failure"
+            ),
             # Sent at most once: back in the queue only with proof that nothing was executed, or released by a person.
             models.CheckConstraint(
                 condition=~Q(state=State.QUEUED)
@@ -207,6 +211,7 @@ class Operation(models.Model):
             parameters=self.parameters,
         )
 
+    @transaction.atomic
     def move(
         self,
         to: State,
@@ -311,6 +316,8 @@ class Attempt(models.Model):
                 condition=Q(ended_at=None, proof="") | (Q(ended_at__isnull=False) & ~Q(proof="")),
                 name="attempt_ended_is_proven",
             ),
+            # A proof that no code knows would prove nothing.
+            models.CheckConstraint(condition=Q(proof__in=Proof.values), name="attempt_proof_known"),
             # Two open writes of one operation would be two writes.
             models.UniqueConstraint(fields=["operation"], condition=Q(proof=""), name="one_open_attempt"),
         ]
