@@ -21,6 +21,8 @@ SHORTEST_PREFIX, LONGEST_PREFIX = 5, 12
 SMALLEST_DISK, LARGEST_DISK = 40, 1024
 SMALLEST_LAG, LARGEST_LAG = 1, 10_240
 TRIGRAM_LENGTH: Final = 3
+# ITCare's numbers of networks are 32 bits wide (openapi.yaml, CreatePostgresql).
+LARGEST_NUMBER: Final = 2**31 - 1
 TYPED, GENERATED = "typed", "generated"  # where the password comes from
 
 
@@ -49,10 +51,22 @@ class CreateForm(KindForm):
         choices=[(STANDALONE, "Standalone"), (HA, "High availability")],
         initial=STANDALONE,
         widget=forms.RadioSelect,
-        error_messages={"required": "Choose standalone or high availability."},
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose standalone or high availability."),
     )
-    product_code = forms.ChoiceField(label="Version", error_messages={"required": "Choose a version."})
-    node_sizing = forms.ChoiceField(label="Size of a node", error_messages={"required": "Choose a size."})
+    product_code = forms.ChoiceField(
+        label="Version",
+        error_messages={
+            "required": "Choose a version.",
+            "invalid_choice": "This version is not offered: choose one from the list.",
+        },
+    )
+    node_sizing = forms.ChoiceField(
+        label="Size of a node",
+        error_messages={
+            "required": "Choose a size.",
+            "invalid_choice": "This size is not offered: choose one from the list.",
+        },
+    )
     disk_size = forms.IntegerField(
         label="Disk of a data node, in GB",
         initial=SMALLEST_DISK,
@@ -101,6 +115,7 @@ class CreateForm(KindForm):
         required=False,
         choices=[("", "As ITCare decides"), ("true", "On"), ("false", "Off")],
         help_text="Must be chosen for high availability.",
+        error_messages={"invalid_choice": "Choose on or off, or leave it to ITCare."},
     )
     adm_password = forms.CharField(
         label="Administrator password",
@@ -185,8 +200,13 @@ class CreateForm(KindForm):
         assert isinstance(field, forms.TypedChoiceField)  # noqa: S101 - for the type checker
         if not networks:
             # The list is a guess (API.md A3): without it the number is typed.
+            sentence = f"The network is a number of ITCare, from 1 to {LARGEST_NUMBER}."
             self.fields["network_id"] = forms.IntegerField(
-                label=field.label, min_value=1, help_text="ITCare's number of the network."
+                label=field.label,
+                min_value=1,
+                max_value=LARGEST_NUMBER,
+                help_text="ITCare's number of the network.",
+                error_messages=dict.fromkeys(("required", "invalid", "min_value", "max_value"), sentence),
             )
             return
         widget = FilteredSelect(by=["area"])
@@ -273,6 +293,8 @@ class CreateForm(KindForm):
         if not data.get("tls") and "tls" not in self.errors:
             self.add_error("tls", "High availability needs the choice: TLS on or off.")
         prefix = data.get("node_prefix", "")
+        if "node_prefix" in self.errors:
+            return
         if not prefix:
             self.add_error("node_prefix", "High availability needs a prefix for the names of the nodes.")
         elif not re.fullmatch(r"[A-Z0-9]*", prefix):

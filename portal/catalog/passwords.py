@@ -40,8 +40,9 @@ def doubtful(text: str) -> str:
     """Return a warning where the password keeps to the printed rule but not to the narrower one, or an empty one."""
     if len(text) > LONGEST_ELSEWHERE:
         return (
-            f"It has {len(text)} characters: ITCare's other products take at most {LONGEST_ELSEWHERE}, so it may be "
-            "refused. It was accepted here."
+            # Everybody who reads the request reads this: its exact length is not theirs to know.
+            f"It is longer than {LONGEST_ELSEWHERE} characters, which ITCare's other products take at most, "
+            "so it may be refused. It was accepted here."
         )
     if not any(character in SPECIALS_ELSEWHERE for character in text):
         return (

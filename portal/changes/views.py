@@ -1,5 +1,6 @@
 """Pages of changes. Each view makes one domain call; who may do what is in policy and in the querysets."""
 
+import re
 import uuid
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,7 @@ from portal.catalog.kinds import KINDS
 from portal.changes import decide, policy, queries, submit
 from portal.changes.forms import ApproveForm, RejectForm
 from portal.changes.models import Change, State
+from portal.operations.start import busy
 from portal.operations.states import LostRaceError
 from portal.web.answers import SeeOther
 from portal.web.live import stamp, unchanged
@@ -58,7 +60,7 @@ def _list(request: Request, changes: Any, template: str, *, order: str) -> HttpR
 
 
 @sensitive_post_parameters("adm_password")
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def new(request: Request, kind: str) -> HttpResponse:
     """Show the form of a kind, or take it: a valid one becomes a draft, or is filed at once with ``send=now``."""
@@ -67,16 +69,22 @@ def new(request: Request, kind: str) -> HttpResponse:
         raise Http404
     if why_not := policy.why_not_ask(request.user):
         raise PermissionDenied(why_not)
-    draft = _draft(request)
-    if request.method == "GET":
-        initial = {**draft.parameters, "reason": draft.why} if draft else None
-        form = entry.form(user=request.user, initial=initial)
-        return _form_page(request, entry, form, draft, uuid.uuid4())
     token = _token(request)
-    if earlier := submit.already(request.user, token):
+    if request.method == "POST" and (earlier := submit.already(request.user, token)):
         return _see(earlier)
+    draft = _draft(request)
+    if draft and (draft.state != State.DRAFT or policy.why_not_own(request.user, draft)):
+        messages.error(request, "This is no draft of yours any more: it was not changed.")
+        return _see(draft)
+    if request.method == "POST":
+        return _take(request, entry, draft, token)
+    initial = {**draft.parameters, "reason": draft.why} if draft else None
+    return _form_page(request, entry, entry.form(user=request.user, initial=initial), draft, token)
+
+
+def _take(request: Request, entry: Kind, draft: Change | None, token: uuid.UUID) -> HttpResponse:
     form = entry.form(request.POST, user=request.user)
-    if not form.is_valid():
+    if not _fits(entry, form):
         return _form_page(request, entry, form, draft, token, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         change = submit.save_draft(
@@ -90,13 +98,24 @@ def new(request: Request, kind: str) -> HttpResponse:
     return _submit(request, change)
 
 
+def _fits(entry: Kind, form: KindForm) -> bool:
+    """Whether the form is valid, and nothing unfinished stands in its way."""
+    if not form.is_valid():
+        return False
+    name, _ = entry.target(form.parameters, form.cluster)
+    if sentence := busy(name=name, cluster=form.cluster):
+        form.add_error("name" if "name" in form.fields else None, sentence)
+    return form.is_valid()
+
+
 def _draft(request: Request) -> Change | None:
-    """The person's own draft that the form is to replace, if the address or the form names one."""
+    """The draft that the form is to replace, if the address or the form names one; it may have been filed meanwhile."""
     number = request.POST.get("draft") or request.GET.get("draft")
-    if not number or not number.isdecimal():
+    if not number:
         return None
-    drafts = Change.objects.visible_to(request.user).filter(requester=request.user, state=State.DRAFT)
-    return drafts.select_related("service", "password").filter(pk=int(number)).first()
+    if not re.fullmatch(r"[0-9]{1,18}", number):
+        raise Http404
+    return _get(request, int(number))
 
 
 def _token(request: Request) -> uuid.UUID:

@@ -27,6 +27,15 @@ class BusyError(Exception):
     """Something unfinished stands in the way; the message is the sentence for people."""
 
 
+def busy(*, name: str, cluster: Cluster | None) -> str:
+    """Why it could not be queued as things are, so that a form can say it; `start` alone decides. Empty if it could."""
+    unfinished = Operation.objects.unfinished()
+    if cluster is not None:
+        return _BUSY["one_unfinished_operation_a_cluster"] if unfinished.filter(cluster=cluster).exists() else ""
+    creating = unfinished.filter(kind="create", name=name)
+    return _BUSY["one_unfinished_create_a_name"] if creating.exists() else ""
+
+
 def start(  # noqa: PLR0913 - all that sending and the pages need; it never sees a change
     *,
     reference: uuid.UUID,
