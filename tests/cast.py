@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -50,7 +51,7 @@ def cast(db: None) -> Cast:
     for number, area_name in {132: "EB-QA", 142: "EB"}.items():
         Network.objects.create(upstream_id=number, name=f"EB_{number}", area=area_name, region="EB")
 
-    def person(name: str, **flags: bool) -> User:
+    def person(name: str, **flags: Any) -> User:  # noqa: ANN401 - as create_user takes them
         return User.objects.create_user(f"{name}@example.com", PASSWORD, **flags)
 
     people = {

@@ -34,7 +34,8 @@ class ServiceAdmin(AuditedAdmin):
 
     def audit_service_id(self, obj: models.Model) -> int | None:
         """The entry concerns the service itself."""
-        return obj.pk
+        number: int = obj.pk
+        return number
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """Say no: requests and clusters name it. A team's grant is taken away instead."""
