@@ -10,6 +10,10 @@ RECENT := import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
 SETTINGS := SECRET_KEY=only-for-checks-only-for-checks-only-for-checks-only-for-checks ITCARE_CLIENT_ID=x \
   ITCARE_CLIENT_SECRET=x ENCRYPTION_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= PORTAL_ENV_FILE=.env.example
 
+# Installs Debian's packages when we are root there, and fails elsewhere.
+APT := sh -c '[ "$$(id -u)" = 0 ] && grep -q ^ID=debian /etc/os-release && \
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$$@"; } > /dev/null' -
+
 .PHONY: help demo test lint format clean chromium
 .DELETE_ON_ERROR:
 
@@ -26,10 +30,7 @@ test: .venv/test.stamp chromium ## run all tests, browser tests included
 chromium:
 	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome google-chrome-stable; do \
 	  command -v "$$name" > /dev/null && exit 0; done; \
-	if [ "$$(id -u)" = 0 ] && grep -q '^ID=debian' /etc/os-release && command -v apt-get > /dev/null; then \
-	  echo "Installing Chromium for the browser tests"; \
-	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-	    chromium fonts-dejavu-core; } > /dev/null && exit 0; fi; \
+	$(APT) chromium fonts-dejavu-core && exit 0; \
 	echo "The browser tests need Chromium: sudo apt-get install chromium, or set CHROMIUM=/path/to/it"; exit 1
 
 lint: .venv/test.stamp ## check style, types, import order, templates and migrations
@@ -54,7 +55,8 @@ clean: ## remove the demo's data and everything that can be made again
 .venv/bin/python:
 	@$(PYTHON) -c '$(RECENT)'
 	@echo "Making the virtual environment .venv"
-	@$(PYTHON) -m venv .venv || { echo "Install what this Python needs for it (on Debian: apt-get install python3-venv)."; exit 1; }
+	@$(PYTHON) -m venv .venv > /dev/null || { $(APT) python3-venv && $(PYTHON) -m venv .venv; } \
+	  || { echo "This Python cannot make one; on Debian: sudo apt-get install python3-venv"; exit 1; }
 
 .venv/demo.stamp: requirements.txt requirements-demo.txt | .venv/bin/python
 	@echo "Installing what the portal and its demo need"
