@@ -15,6 +15,7 @@ from django.db import models, transaction
 from django.forms import Field, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
 
 from portal.accounts import rights
@@ -45,6 +46,10 @@ class Site(admin.AdminSite):
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Lead to the portal's sign-in."""
         return super().login(request, extra_context)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002 - Django's signature
+        """Lead to the portal's own page, which has limits and sends a notice."""
+        return redirect("account_change_password")
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:  # noqa: FBT001, FBT002 - Django's signature
         """Refuse people who are signed in and no administrators at once, instead of asking them to sign in."""
@@ -123,8 +128,8 @@ def _changes(form: "ModelForm[Any]", *, change: bool) -> dict[str, str | list[st
     detail: dict[str, str | list[str]] = {}
     names = {field.name for field in form.instance._meta.concrete_fields} - _SECRET  # noqa: SLF001 - Django's documented API
     for name in form.changed_data:
-        if name in names and name in form.cleaned_data:
-            new = _words(form.cleaned_data[name])
+        if name in names:
+            new = _words(getattr(form.instance, name))
             old = _words(_old(form.fields[name], form.initial.get(name)))
             detail[name] = f"{old} → {new}" if change else new
     return detail
