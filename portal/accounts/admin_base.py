@@ -47,7 +47,11 @@ class Site(admin.AdminSite):
         """Lead to the portal's sign-in."""
         return super().login(request, extra_context)
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002 - Django's signature
+    def password_change(  # type: ignore[override]  # Django renders a page here
+        self,
+        request: HttpRequest,  # noqa: ARG002 - Django's signature
+        extra_context: dict[str, Any] | None = None,  # noqa: ARG002 - Django's signature
+    ) -> HttpResponse:
         """Lead to the portal's own page, which has limits and sends a notice."""
         return redirect("account_change_password")
 

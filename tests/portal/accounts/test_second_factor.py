@@ -22,7 +22,8 @@ NOW = 1_800_000_000
 
 
 def code_of(seed: str) -> str:
-    return format_hotp_value(hotp_value(seed, NOW // PERIOD))
+    code: str = format_hotp_value(hotp_value(seed, NOW // PERIOD))
+    return code
 
 
 @pytest.fixture(autouse=True)

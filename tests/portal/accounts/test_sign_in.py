@@ -133,7 +133,7 @@ def test_a_forgotten_password_is_set_through_a_mail(client: Client, person: Pers
     client.post("/accounts/password/reset/", {"email": "dana@example.com"})
     (letter,) = mail.outbox
     assert (letter.to, letter.subject) == (["dana@example.com"], "[PostgreSQL portal] Password Reset Email")
-    link = re.search(r"http://testserver(/\S+)", letter.body)
+    link = re.search(r"http://testserver(/\S+)", str(letter.body))
     assert link
     page = client.get(link[1], follow=True)
     client.post(page.request["PATH_INFO"], {"password1": "quite-New-8-words", "password2": "quite-New-8-words"})
