@@ -98,7 +98,7 @@ def _database(url: str) -> dict[str, Any]:
     config["CONN_HEALTH_CHECKS"] = True
     config["OPTIONS"] = {
         **config.get("OPTIONS", {}),
-        # A parameter bound by the server is not in the statement that PostgreSQL logs when it fails (SAFETY M15).
+        # A parameter bound by the server is not in the statement that PostgreSQL logs when it fails (SAFETY 1 rule 17).
         "server_side_binding": True,
         "connect_timeout": 5,
         "options": "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",

@@ -21,7 +21,7 @@ from portal.web.looks import Look
 
 
 class State(models.TextChoices):
-    """Where a change stands (DESIGN 3). It ends at the decision; what became of it is told by its operation."""
+    """Where a change stands (ARCHITECTURE 3). It ends at the decision; what became of it is told by its operation."""
 
     DRAFT = "draft"
     PENDING = "pending"

@@ -1,4 +1,4 @@
-"""Follows running operations to their end, in one pass over ITCare's list of actions (DESIGN 3)."""
+"""Follows running operations to their end, in one pass over ITCare's list of actions (ARCHITECTURE 3)."""
 
 import logging
 from typing import Final

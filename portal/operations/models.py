@@ -48,7 +48,7 @@ class Secret(models.Model):
 
     @classmethod
     def seal(cls, text: SecretText, *, bound_to: str) -> Self:
-        """Return an unsaved row with the text sealed: encrypted before any SQL sees it (SAFETY M15)."""
+        """Return an unsaved row with the text sealed: encrypted before any SQL sees it (SAFETY 1 rule 17)."""
         sealed = Sealer(settings.ENCRYPTION_KEYS).seal(text, bound_to=bound_to)
         return cls(wrapped_key=sealed.wrapped_key, ciphertext=sealed.ciphertext)
 
@@ -275,7 +275,7 @@ class Operation(models.Model):
 
 
 def digest(*, reference: uuid.UUID, kind: str, service: int, revision: str, parameters: Mapping[str, object]) -> str:
-    """SHA-256 over what is asked for, in one canonical spelling (DESIGN 1.3)."""
+    """SHA-256 over what is asked for, in one canonical spelling (ARCHITECTURE 1.3)."""
     asked = [str(reference), kind, service, revision, parameters]
     return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 

@@ -8,7 +8,7 @@ from portal.web.looks import Look
 
 
 class State(models.TextChoices):
-    """Where an operation stands (DESIGN 3)."""
+    """Where an operation stands (ARCHITECTURE 3)."""
 
     QUEUED = "queued"
     SENDING = "sending"

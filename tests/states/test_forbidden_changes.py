@@ -1,4 +1,4 @@
-"""Rows of changes and decisions that PostgreSQL refuses from the portal's own role (DESIGN 3)."""
+"""Rows of changes and decisions that PostgreSQL refuses from the portal's own role (ARCHITECTURE 3)."""
 
 import uuid
 from typing import Any

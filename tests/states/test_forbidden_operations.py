@@ -1,4 +1,4 @@
-"""Rows of operations, attempts, actions and secrets that PostgreSQL refuses from the portal's own role (DESIGN 3)."""
+"""Rows of operations, attempts, actions, secrets which PostgreSQL refuses the portal's own role (ARCHITECTURE 3)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Moves between states: which exist, what each writes into the audit log, and who wins a race (DESIGN 3)."""
+"""Moves between states: which exist, what each writes into the audit log, and who wins a race (ARCHITECTURE 3)."""
 
 from typing import Any
 
