@@ -239,7 +239,7 @@ class Cluster(models.Model):
 
     @property
     def revision(self) -> str:
-        """Digest of what a decision about the cluster rests on; its status is left to the conditions (ARCHITECTURE 1.3)."""
+        """Digest of what a decision about the cluster rests on; status is left to conditions (ARCHITECTURE 1.3)."""
         seen = [
             self.name,
             self.upstream_id,
