@@ -38,9 +38,9 @@ def claim(*states: State, only: int | None = None, where: Q | None = None, limit
 def look_again(operation: Operation, seconds: float, *, failed: bool = False) -> None:
     """Give the row back, to be looked at again in some seconds; failures in a row slow it down.
 
-    Does nothing if another has taken the row over.
+    Does nothing if another has taken the row over, or it has ended.
     """
-    rows = Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=operation.state)
+    rows = Operation.objects.unfinished().filter(pk=operation.pk, fence=operation.fence, state=operation.state)
     if failed:
         seconds = max(seconds, back_off(operation.failures + 1))
     rows.update(

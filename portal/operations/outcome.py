@@ -51,16 +51,16 @@ def accepted(operation: Operation, attempt: Attempt, answer: itcare.Accepted) ->
 def told(operation: Operation, attempt: Attempt, error: itcare.ItcareError) -> None:
     """The client raised: sort by what was proven."""
     if isinstance(error, itcare.NotSent):
-        not_sent(operation, attempt, error.sentence, error=error)
+        not_sent(operation, attempt, _words(error), error=error)
     elif isinstance(error, itcare.Unauthenticated):
         again = operation.failures > 0
         _queue_again(operation, attempt, Proof.REFUSED, error, UNAUTHENTICATED_SECONDS if again else 0)
     elif isinstance(error, itcare.Throttled):
         _queue_again(operation, attempt, Proof.REFUSED, error, error.retry_after or back_off(operation.failures + 1))
     elif isinstance(error, itcare.Refused):
-        _end(operation, attempt, Proof.REFUSED, Reason.REFUSED, error.sentence, error=error)
+        _end(operation, attempt, Proof.REFUSED, Reason.REFUSED, _words(error), error=error)
     else:
-        unclear(operation, attempt, error.sentence, error=error)
+        unclear(operation, attempt, _words(error), error=error)
 
 
 def not_sent(
@@ -129,9 +129,10 @@ def _end(
 def _queue_again(
     operation: Operation, attempt: Attempt, proof: Proof, error: itcare.ItcareError, seconds: float
 ) -> None:
+    words = _words(error)
     with transaction.atomic():
-        _prove(attempt, proof, error.sentence, **_evidence(error))
-        _back_to_queue(operation, proof, error.sentence, seconds)
+        _prove(attempt, proof, words, **_evidence(error))
+        _back_to_queue(operation, proof, words, seconds)
 
 
 def _back_to_queue(operation: Operation, proof: Proof, words: str, seconds: float) -> None:
@@ -161,6 +162,12 @@ def _move(operation: Operation, to: State, *, detail: dict[str, Any], **values: 
             operation.move(to, fence=operation.fence, detail=detail, **{"lease_until": None, **values})
     except LostRaceError:
         logger.warning("Operation %s was taken over; only the attempt was written.", operation.pk)
+
+
+def _words(error: itcare.ItcareError) -> str:
+    """The portal's sentence, and what ITCare itself said, if it said anything (API.md 4)."""
+    said = f"{error.upstream_message} ({error.field})" if error.field else error.upstream_message
+    return f"{error.sentence} ITCare says: {said}" if error.upstream_message else error.sentence
 
 
 def _evidence(error: itcare.ItcareError | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from portal.inventory.models import ACTIVE, Cluster
 from portal.operations.actions import note
 from portal.operations.leases import claim, look_again
 from portal.operations.models import PORTAL, Action, Attempt, Operation
-from portal.operations.states import LostRaceError, Proof, State
+from portal.operations.states import NOTHING_EXECUTED, LostRaceError, Proof, Reason, State
 from portal.upstream.client import client as upstream_client
 
 logger = logging.getLogger(__name__)
@@ -50,6 +50,9 @@ def _settle_one(client: itcare.Client, operation: Operation) -> None:
     attempt = operation.attempts.order_by("number").last()
     if attempt is None:
         look_again(operation, settings.SETTLE_SECONDS, failed=True)
+        return
+    if attempt.proof in NOTHING_EXECUTED:
+        _fail(operation, attempt)
         return
     if attempt.upstream_action_id:
         _adopt(operation, client.action(attempt.upstream_action_id), "the sender's own late answer")
@@ -134,6 +137,21 @@ def _succeed(operation: Operation, cluster: Cluster) -> None:
             detail={"evidence": "the cluster exists and is active"},
             cluster=cluster,
             message="ITCare shows the cluster, active; the action itself was not found.",
+        )
+
+
+def _fail(operation: Operation, attempt: Attempt) -> None:
+    """Nothing was executed, says the sender's late answer; what it needed was erased meanwhile, so one asks anew."""
+    words = f"{attempt.message} Ask again."
+    reason = Reason.REFUSED if attempt.proof == Proof.REFUSED else Reason.UNREACHABLE
+    with transaction.atomic():
+        operation.move(
+            State.FAILED,
+            fence=operation.fence,
+            detail={"reason": reason, "evidence": "the sender's own late answer"},
+            last_proof=attempt.proof,
+            reason=reason,
+            message=words[:500],
         )
 
 
