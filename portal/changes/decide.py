@@ -110,9 +110,11 @@ def _locked(change: Change) -> Change:
 
 
 def _lapsed(change: Change) -> str:
-    """Why the approval would not fit what was asked: too late, altered, or the cluster moved."""
+    """Why the approval would not fit what was asked: too late, altered, its requester gone, or the cluster moved."""
     if change.expires_at <= timezone.now():
         return "This request has expired: it has to be asked again."
+    if not change.requester.is_active:
+        return "The person who asked can no longer sign in: somebody else has to ask."
     if change.digest != change.computed_digest():
         return "The request no longer holds what was submitted: it cannot be approved. Ask an administrator."
     if change.cluster is not None and change.cluster.revision != change.revision:
