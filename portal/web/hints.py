@@ -1,4 +1,4 @@
-"""Publishes hints: a task that is lost or doubled changes nothing: rows say when they are due (ARCHITECTURE 1.1)."""
+"""Publishes hints. A lost or doubled one changes nothing, because rows say when they are due (ARCHITECTURE 1.1)."""
 
 import logging
 import time

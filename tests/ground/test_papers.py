@@ -1,0 +1,59 @@
+"""What the papers and the code say of each other exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sandbox.demo import PASSWORD, SIGN_INS
+
+ROOT = Path(__file__).parent.parent.parent
+PAPERS = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs/adr").glob("*.md")),
+]
+CODE = [
+    path
+    for folder in ("portal", "sandbox", "docker", "tests", "templates", "static")
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.suffix in {".py", ".html", ".css", ".js", ".sql", ".conf"} and path != Path(__file__)
+]
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(paper: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", paper.read_text(encoding="utf-8"))
+    assert [link for link in links if "://" not in link and not (paper.parent / link).exists()] == []
+
+
+def test_decisions_are_numbered_without_gap_and_short() -> None:
+    decisions = sorted((ROOT / "docs/adr").glob("*.md"))
+    texts = [path.read_text(encoding="utf-8") for path in decisions]
+    assert [int(path.name[:4]) for path in decisions] == list(range(1, len(decisions) + 1))
+    assert [int(text.removeprefix("# ").partition(".")[0]) for text in texts] == list(range(1, len(decisions) + 1))
+    assert [path.name for path, text in zip(decisions, texts, strict=True) if len(text.splitlines()) >= 30] == []
+
+
+def test_code_refers_to_decisions_and_rules_that_exist() -> None:
+    decisions = {path.name[:4] for path in (ROOT / "docs/adr").glob("*.md")}
+    safety = (ROOT / "docs/SAFETY.md").read_text(encoding="utf-8")
+    sections = set(re.findall(r"^## (\d+)\.", safety, re.MULTILINE))
+    rules = set(re.findall(r"^(\d+)\. ", safety, re.MULTILINE))
+    wrong = []
+    for path in CODE:
+        text = path.read_text(encoding="utf-8")
+        wrong += [(path.name, number) for number in re.findall(r"docs/adr/(\d+)", text) if number not in decisions]
+        wrong += [(path.name, number) for number in re.findall(r"SAFETY (\w+)", text) if number not in sections]
+        wrong += [(path.name, number) for number in re.findall(r"SAFETY 1 rules? (\d+)", text) if number not in rules]
+        wrong += [(path.name, word) for word in re.findall(r"\b(?:DESIGN|RECIPES|EXAMPLES) \d", text)]
+    assert wrong == []
+
+
+def test_readme_tells_the_sign_ins_that_the_demo_prints() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert sorted(set(re.findall(r"\w+@example\.com(?= |,|`)", readme)) - {"you@example.com"}) == sorted(
+        mail for mail, _ in SIGN_INS
+    )
+    assert f"`{PASSWORD}`" in readme
