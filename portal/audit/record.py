@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 
 from portal.audit.chain import START, VERSION, hash_of
@@ -71,6 +71,42 @@ def record(
     entry.hash = hash_of(entry)
     entry.save(force_insert=True)
     return entry
+
+
+def record_refusal(
+    verb: str,
+    *,
+    why: str,
+    actor: str,
+    actor_id: int,
+    subject_type: str,
+    subject_id: int | str,
+    subject: str,
+    service_id: int | None = None,
+) -> None:
+    """Append that somebody was not let do something, in a transaction of its own: nothing else was done.
+
+    Args:
+        verb: what they wanted to do: "change.approve".
+        why: the sentence that they were told.
+        actor: as for `record`, and so the other arguments.
+        actor_id: see there.
+        subject_type: see there.
+        subject_id: see there.
+        subject: see there.
+        service_id: see there.
+    """
+    with transaction.atomic():
+        record(
+            f"{verb}.refused",
+            actor=actor,
+            actor_id=actor_id,
+            subject_type=subject_type,
+            subject_id=subject_id,
+            subject=subject,
+            service_id=service_id,
+            detail={"why": why},
+        )
 
 
 def _lock() -> datetime:

@@ -14,6 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.accounts.http import Request, signed_in
+from portal.audit.record import record_refusal
 from portal.catalog.base import Kind, KindForm
 from portal.catalog.kinds import KINDS
 from portal.changes import decide, policy, queries, submit
@@ -68,6 +69,16 @@ def new(request: Request, kind: str) -> HttpResponse:
     if entry is None:
         raise Http404
     if why_not := policy.why_not_ask(request.user):
+        if request.method == "POST":
+            record_refusal(
+                "change.ask",
+                why=why_not,
+                actor=request.user.email,
+                actor_id=request.user.pk,
+                subject_type="kind",
+                subject_id=entry.name,
+                subject=entry.label,
+            )
         raise PermissionDenied(why_not)
     token = _token(request)
     if request.method == "POST" and (earlier := submit.already(request.user, token)):
@@ -152,6 +163,16 @@ def submit_draft(request: Request, change_id: int) -> HttpResponse:
     """File the person's own draft."""
     change = _get(request, change_id)
     if why_not := policy.why_not_own(request.user, change):
+        record_refusal(
+            "change.submit",
+            why=why_not,
+            actor=request.user.email,
+            actor_id=request.user.pk,
+            subject_type="change",
+            subject_id=change.pk,
+            subject=change.title,
+            service_id=change.service_id,
+        )
         raise PermissionDenied(why_not)
     return _submit(request, change)
 

@@ -1,7 +1,7 @@
 """Pages of operations: the list, and one with its live timeline."""
 
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NoReturn
 
 # allauth: asks for the password (or a second factor) again, and then goes on with the POST that asked for it.
 from allauth.account.decorators import reauthentication_required
@@ -14,6 +14,8 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.http import Request, signed_in
+from portal.accounts.models import User
+from portal.audit.record import record_refusal
 from portal.changes.models import Change
 from portal.changes.queries import decision_of
 from portal.home.timeline import timeline, usual
@@ -86,7 +88,7 @@ def cancel(request: Request, operation_id: int) -> HttpResponse:
     """Take an operation back that has not been sent."""
     operation = _get(request, operation_id)
     if why_not := cancelling.why_not(operation, request.user):
-        raise PermissionDenied(why_not)
+        _refuse("operation.cancel", operation, request.user, why_not)
     try:
         cancelling.cancel(operation, request.user)
     except (LostRaceError, ValueError):
@@ -102,21 +104,40 @@ def cancel(request: Request, operation_id: int) -> HttpResponse:
 
 @require_POST
 @signed_in
-@reauthentication_required  # type: ignore[untyped-decorator]
-@sensitive_variables("text")
 def reveal(request: Request, operation_id: int) -> HttpResponse:
     """Show the generated password, once, after signing in again."""
     operation = _get(request, operation_id)
     why_not = revealing.why_not(operation, request.user)
     if operation.requester_id != request.user.pk:
-        raise PermissionDenied(why_not)
+        _refuse("password.reveal", operation, request.user, why_not)
     if why_not:
         return _not_shown(request, operation, why_not)
+    answer: HttpResponse = _reveal(request, operation)
+    return answer
+
+
+@reauthentication_required  # type: ignore[untyped-decorator]
+@sensitive_variables("text")
+def _reveal(request: Request, operation: Operation) -> HttpResponse:
     try:
         text = revealing.reveal(operation, request.user)
     except (LostRaceError, SealBroken):
         return _not_shown(request, operation, "The password was shown already, or can no longer be opened.")
     return render(request, "operations/reveal.html", {"operation": operation, "password": text.reveal()})
+
+
+def _refuse(verb: str, operation: Operation, user: User, why_not: str) -> NoReturn:
+    record_refusal(
+        verb,
+        why=why_not,
+        actor=user.email,
+        actor_id=user.pk,
+        subject_type="operation",
+        subject_id=operation.pk,
+        subject=operation.title,
+        service_id=operation.service_id,
+    )
+    raise PermissionDenied(why_not)
 
 
 def _not_shown(request: Request, operation: Operation, words: str) -> HttpResponse:
