@@ -261,9 +261,9 @@ class Cluster(models.Model):
             INACTIVE: Look("Stopped", "circle-stop", "off"),
             "CREATING": Look("Creating", "loader-circle", "busy"),
             "DELETING": Look("Deleting", "loader-circle", "busy"),
-            "": Look("Not known yet", "circle-help", "off"),
+            "": Look("Not known yet", "circle-question-mark", "off"),
         }
-        return known.get(self.status) or Look(self.status.capitalize(), "circle-help", "warn")
+        return known.get(self.status) or Look(self.status.capitalize(), "circle-question-mark", "warn")
 
     @property
     def support_ended(self) -> bool:
