@@ -27,6 +27,7 @@ from sandbox.processes import LOOPBACK, NotReadyError
 from sandbox.servers import PROJECT
 from sandbox.supervisor import Service, Supervisor, say, set_up_logs
 
+VAR = PROJECT / "var"
 CLIENT_ID = "portal-demo"
 DATABASE, OWNER, PORTAL = "portal", "portal_owner", "portal_app"
 PASSWORD = "demo-Portal-1"  # noqa: S105 - printed for everybody: the demo's accounts
@@ -193,13 +194,15 @@ def remove(var: Path) -> None:
     """
     with only_one(var):
         servers.remove(servers.data_folder(var / "postgres"))
+        if var == VAR:
+            servers.remove_outside()
         shutil.rmtree(var)
 
 
 def main() -> int:
     """Run the demo until it is stopped; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.demo", description="The portal with demo data.")
-    parser.add_argument("--var", type=Path, default=PROJECT / "var", help="where its data is (default: %(default)s)")
+    parser.add_argument("--var", type=Path, default=VAR, help="where its data is (default: %(default)s)")
     parser.add_argument("--remove", action="store_true", help="remove its data instead of starting it")
     arguments = parser.parse_args()
     var: Path = arguments.var.resolve()

@@ -31,13 +31,16 @@ ACCOUNT = "nobody"
 SUPERUSER = "postgres"
 
 
+def _digest(path: Path) -> str:
+    return hashlib.sha256(bytes(path)).hexdigest()[:12]
+
+
+OUTSIDE = Path("/var/tmp") / f"portal-{_digest(PROJECT)}"  # noqa: S108 - `outside` checks whose it is
+
+
 def as_root() -> bool:
     """Tell whether we are root, which PostgreSQL refuses to be."""
     return os.geteuid() == 0
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(bytes(path)).hexdigest()[:12]
 
 
 def outside() -> Path:
@@ -46,13 +49,14 @@ def outside() -> Path:
     Raises:
         NotReadyError: somebody else made a folder, or a link, of that name.
     """
-    folder = Path("/var/tmp") / f"portal-{_digest(PROJECT)}"  # noqa: S108 - checked below
     with suppress(FileExistsError):
-        folder.mkdir(mode=0o711)
-    if folder.is_symlink() or not folder.is_dir() or folder.stat().st_uid != os.geteuid():
-        message = f"{folder} belongs to somebody else: remove it, then start again."
+        OUTSIDE.mkdir(mode=0o711)
+    if OUTSIDE.is_symlink() or not OUTSIDE.is_dir() or OUTSIDE.stat().st_uid != os.geteuid():
+        message = f"{OUTSIDE} belongs to somebody else: remove it, then start again."
         raise NotReadyError(message)
-    return folder
+    # Whatever the umask took away.
+    OUTSIDE.chmod(0o711)
+    return OUTSIDE
 
 
 def reachable(folder: Path) -> bool:
@@ -288,7 +292,13 @@ def _ready(
 
 
 def remove(data: Path) -> None:
-    """Remove a data folder; the last one outside of the project takes the copied programs along."""
+    """Remove a data folder."""
     shutil.rmtree(data, ignore_errors=True)
-    if data.parent == outside() and not list(data.parent.glob("*/PG_VERSION")):
-        shutil.rmtree(data.parent)
+    if data.parent == OUTSIDE:
+        with suppress(OSError):
+            OUTSIDE.rmdir()
+
+
+def remove_outside() -> None:
+    """Remove everything that is kept outside of the project's folder, also the copied programs."""
+    shutil.rmtree(OUTSIDE, ignore_errors=True)

@@ -156,3 +156,4 @@ def test_under_root_data_goes_where_the_account_may_enter(tmp_path: Path) -> Non
     opened = Path("/usr/postgres")
     assert servers.data_folder(opened) == opened
     assert servers.data_folder(closed / "other" / "postgres") != data
+    servers.remove(data)
