@@ -1,4 +1,4 @@
-"""What is being carried out: operations, their attempts, and ITCare's actions with what they told."""
+"""Operations: the queue of record."""
 
 import hashlib
 import json
@@ -18,6 +18,7 @@ from portal.accounts import rights
 from portal.accounts.models import User
 from portal.audit.record import record
 from portal.inventory.models import Cluster, Service, granted
+from portal.operations.models.secrets import Secret, erase
 from portal.operations.states import (
     ENDED,
     LOOKS,
@@ -30,41 +31,9 @@ from portal.operations.states import (
     Reason,
     State,
 )
-from portal.sealing import Sealed, Sealer, SecretText
 from portal.web.looks import Look
 
 PORTAL = "portal"  # the actor of what the portal does by itself
-
-
-class Secret(models.Model):
-    """A sealed password that waits. Deleting the row destroys the wrapped key, and with it the password."""
-
-    wrapped_key = models.BinaryField()
-    ciphertext = models.BinaryField()
-    made_at = models.DateTimeField(db_default=Now())
-
-    def __str__(self) -> str:
-        return f"Secret {self.pk}"
-
-    @classmethod
-    def seal(cls, text: SecretText, *, bound_to: str) -> Self:
-        """Return an unsaved row with the text sealed: encrypted before any SQL sees it (SAFETY 1 rule 17)."""
-        sealed = Sealer(settings.ENCRYPTION_KEYS).seal(text, bound_to=bound_to)
-        return cls(wrapped_key=sealed.wrapped_key, ciphertext=sealed.ciphertext)
-
-    def open(self, *, bound_to: str) -> SecretText:
-        """Return the text.
-
-        Raises:
-            SealBroken: no configured key opens it, or it belongs to something else.
-        """
-        sealed = Sealed(wrapped_key=bytes(self.wrapped_key), ciphertext=bytes(self.ciphertext))
-        return Sealer(settings.ENCRYPTION_KEYS).open(sealed, bound_to=bound_to)
-
-
-def bound(reference: uuid.UUID, purpose: str) -> str:
-    """What a secret of a request is bound to: a secret moved to another request's row does not open there."""
-    return f"{reference}:{purpose}"
 
 
 class OperationQuerySet(models.QuerySet["Operation"]):
@@ -278,109 +247,3 @@ def digest(*, reference: uuid.UUID, kind: str, service: int, revision: str, para
     """SHA-256 over what is asked for, in one canonical spelling (ARCHITECTURE 1.3)."""
     asked = [str(reference), kind, service, revision, parameters]
     return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def erase(*secrets: int | None) -> None:
-    """Destroy sealed secrets whose last reference is gone."""
-    numbers = [number for number in secrets if number is not None]
-    if numbers:
-        Secret.objects.filter(pk__in=numbers).delete()
-
-
-class Attempt(models.Model):
-    """One upstream write: committed before the call, completed after it, never overwritten."""
-
-    operation = models.ForeignKey(Operation, models.PROTECT, related_name="attempts")
-    number = models.IntegerField()
-    fence = models.BigIntegerField()
-    started_at = models.DateTimeField(db_default=Now())
-    ended_at = models.DateTimeField(null=True)
-    # What was the newest at ITCare before the write: only an action after it can be ours (SAFETY 1 rule 6).
-    watermark_action_id = models.BigIntegerField(null=True)
-    watermark_at = models.DateTimeField(null=True)
-    proof = models.CharField(max_length=20, choices=Proof.choices, blank=True, default="")
-    http_status = models.IntegerField(null=True)
-    message = models.CharField(max_length=500, blank=True)
-    correlation_id = models.CharField(max_length=64, blank=True)
-    upstream_action_id = models.BigIntegerField(null=True)
-
-    class Meta:
-        """Attempts are numbered from one."""
-
-        ordering = ["number"]
-        constraints = [
-            # The number is the attempt's identity in the timeline and in the outcome's update.
-            models.UniqueConstraint(fields=["operation", "number"], name="attempt_number_once"),
-            # Ended means proven: without a proof nobody can say what came of it.
-            models.CheckConstraint(
-                condition=Q(ended_at=None, proof="") | (Q(ended_at__isnull=False) & ~Q(proof="")),
-                name="attempt_ended_is_proven",
-            ),
-            # A proof that no code knows would prove nothing.
-            models.CheckConstraint(condition=Q(proof__in=Proof.values), name="attempt_proof_known"),
-            # Two open writes of one operation would be two writes.
-            models.UniqueConstraint(fields=["operation"], condition=Q(proof=""), name="one_open_attempt"),
-        ]
-
-    def __str__(self) -> str:
-        return f"Attempt {self.number} of operation {self.operation_id}"
-
-
-class Action(models.Model):
-    """An action of ITCare as last read; without an operation it is one that the portal did not start."""
-
-    upstream_id = models.BigIntegerField(unique=True)
-    operation = models.ForeignKey(Operation, models.PROTECT, null=True, related_name="actions")
-    status = models.CharField(max_length=40, blank=True)
-    process = models.CharField(max_length=200, blank=True)
-    resource_name = models.CharField(max_length=200, blank=True)
-    submitted_at = models.DateTimeField(null=True)
-    submitted_by = models.CharField(max_length=200, blank=True)
-    last_updated_at = models.DateTimeField(null=True)
-    completed_at = models.DateTimeField(null=True)
-    seen_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        """The newest first."""
-
-        ordering = ["-upstream_id"]
-
-    def __str__(self) -> str:
-        return f"Action {self.upstream_id}"
-
-
-class ActionMessage(models.Model):
-    """One thing that ITCare said about an action, once: the timeline."""
-
-    action = models.ForeignKey(Action, models.CASCADE, related_name="messages")
-    text = models.CharField(max_length=500)
-    status = models.CharField(max_length=40, blank=True)
-    said_at = models.DateTimeField(null=True, help_text="ITCare's own time.")
-    seen_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        """In the order in which they were seen."""
-
-        ordering = ["pk"]
-        constraints = [
-            # Two looks at once would otherwise tell one message twice.
-            models.UniqueConstraint(fields=["action", "text", "status"], name="message_once_an_action"),
-        ]
-
-    def __str__(self) -> str:
-        return self.text
-
-    @property
-    def at(self) -> Any:  # noqa: ANN401 - a time
-        """When it was said, or seen where ITCare gives no time."""
-        return self.said_at or self.seen_at
-
-
-class Heartbeat(models.Model):
-    """When a process last proved that it works."""
-
-    name = models.CharField(max_length=40, primary_key=True)
-    at = models.DateTimeField(db_default=Now())
-
-    def __str__(self) -> str:
-        return self.name

@@ -1,0 +1,166 @@
+"""Clusters as ITCare last told of them."""
+
+import hashlib
+import json
+from typing import Final, Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower, Now
+from django.urls import reverse
+from django.utils import timezone
+
+from portal.accounts import rights
+from portal.accounts.models import User
+from portal.inventory.models.places import Service, granted
+from portal.web.looks import Look
+
+# The documented statuses (API.md 12).
+ACTIVE: Final = "ACTIVE"
+INACTIVE: Final = "INACTIVE"
+
+
+class ClusterQuerySet(models.QuerySet["Cluster"]):
+    """Clusters, narrowed to what a person may see."""
+
+    def visible_to(self, user: User) -> Self:
+        """Clusters of the services of the person's teams; all of them for support and administrators."""
+        if rights.reads_everything(user):
+            return self
+        return self.filter(granted(rights.teams_of(user), "service__"))
+
+    def present(self) -> Self:
+        """Clusters that were not found gone."""
+        return self.filter(gone_at=None)
+
+    def named(self, name: str) -> Self:
+        """Clusters of that name, whatever its capitals (API.md 7.1)."""
+        return self.filter(name__iexact=name)
+
+
+class Cluster(models.Model):
+    """A PostgreSQL cluster as ITCare last told it."""
+
+    upstream_id = models.BigIntegerField(unique=True, help_text="Addresses the cluster in paths (API.md A5).")
+    resource_id = models.BigIntegerField(null=True, help_text="The other identifier of the resource list.")
+    name = models.CharField(max_length=200)
+    service = models.ForeignKey(Service, models.PROTECT, null=True, related_name="clusters")
+    status = models.CharField(max_length=40, blank=True)
+    environment = models.CharField(max_length=40, blank=True)
+    version = models.CharField(max_length=40, blank=True)
+    product_code = models.CharField(max_length=100, blank=True)
+    product_name = models.CharField(max_length=200, blank=True)
+    topology = models.CharField(max_length=40, blank=True)
+    sizing = models.CharField(max_length=40, blank=True)
+    cpu = models.BigIntegerField(null=True)
+    ram = models.BigIntegerField(null=True, help_text="GB")
+    storage = models.BigIntegerField(null=True, help_text="GB on each data node")
+    node_count = models.BigIntegerField(null=True)
+    network_id = models.BigIntegerField(null=True)
+    ip_address = models.CharField(max_length=64, blank=True)
+    url = models.CharField(max_length=300, blank=True)
+    region = models.CharField(max_length=100, blank=True)
+    area = models.CharField(max_length=100, blank=True)
+    zone = models.CharField(max_length=100, blank=True)
+    data_center = models.CharField(max_length=100, blank=True)
+    tls_enabled = models.BooleanField(null=True)
+    trigram = models.CharField(max_length=40, blank=True)
+    allowed_replication_lag = models.BigIntegerField(null=True, help_text="MB")
+    backup_status = models.BooleanField(null=True)
+    replication_status = models.BooleanField(null=True)
+    monitoring_requested = models.BooleanField(null=True)
+    support_level = models.CharField(max_length=100, blank=True)
+    support_phase = models.CharField(max_length=100, blank=True)
+    released_at = models.DateTimeField(null=True)
+    end_of_sales_at = models.DateTimeField(null=True)
+    extended_support_at = models.DateTimeField(null=True)
+    end_of_support_at = models.DateTimeField(null=True)
+    creation_time = models.DateTimeField(null=True)
+    creation_user = models.CharField(max_length=200, blank=True)
+    comment = models.TextField(blank=True)
+
+    first_seen_at = models.DateTimeField(db_default=Now())
+    listed_at = models.DateTimeField(null=True, help_text="Last seen in the resource list.")
+    read_at = models.DateTimeField(null=True, help_text="Its own page at ITCare was last read.")
+    parts_read_at = models.DateTimeField(null=True, help_text="Nodes, databases, extensions, networks were last read.")
+    read_failed = models.CharField(max_length=300, blank=True, help_text="Why the last reading failed.")
+    tried_at = models.DateTimeField(null=True, help_text="Last attempt to read it, failed ones too.")
+    wanted_at = models.DateTimeField(null=True, help_text="Somebody waits for a fresh reading since then.")
+    missed_at = models.DateTimeField(null=True, help_text="First of two answers that it does not exist.")
+    gone_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField(db_default=Now(), help_text="What is known of it changed.")
+
+    objects = ClusterQuerySet.as_manager()
+
+    class Meta:
+        """Searched by name whatever its capitals, walked by name."""
+
+        ordering = ["name", "pk"]
+        indexes = [
+            models.Index(Lower("name"), name="cluster_lower_name"),
+            models.Index(fields=["name", "id"], name="cluster_walk"),
+            models.Index(fields=["service", "name"], name="cluster_service_name"),
+            models.Index(fields=["wanted_at"], name="cluster_wanted", condition=Q(wanted_at__isnull=False)),
+            models.Index(fields=["first_seen_at"], name="cluster_unread", condition=Q(read_at=None, gone_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """The cluster's page."""
+        return reverse("cluster", args=[self.pk])
+
+    @property
+    def revision(self) -> str:
+        """Digest of what a decision about the cluster rests on; status is left to conditions (ARCHITECTURE 1.3)."""
+        seen = [
+            self.name,
+            self.upstream_id,
+            self.version,
+            self.sizing,
+            self.topology,
+            self.service.upstream_id if self.service else None,
+            self.storage,
+        ]
+        return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
+
+    @property
+    def look(self) -> Look:
+        """How its status is shown; words that are not documented are shown as they are (API.md A15)."""
+        if self.gone_at:
+            return Look("Gone", "ghost", "off", "ITCare no longer knows it; this is its last known state.")
+        known = {
+            ACTIVE: Look("Active", "check", "good"),
+            INACTIVE: Look("Stopped", "circle-stop", "off"),
+            "CREATING": Look("Creating", "loader-circle", "busy"),
+            "DELETING": Look("Deleting", "loader-circle", "busy"),
+            "": Look("Not known yet", "circle-question-mark", "off"),
+        }
+        return known.get(self.status) or Look(self.status.capitalize(), "circle-question-mark", "warn")
+
+    @property
+    def support_ended(self) -> bool:
+        """Whether the support of its version is over."""
+        return self.end_of_support_at is not None and self.end_of_support_at < timezone.now()
+
+    @property
+    def support_look(self) -> Look:
+        """How an ended support is shown."""
+        return Look("Ended", "triangle-alert", "warn", "This version is no longer supported: plan an upgrade.")
+
+    @property
+    def topology_words(self) -> str:
+        """The topology in words; one that is not documented stays as it is (API.md A7)."""
+        words = {"STANDALONE": "Standalone", "HA": "High availability", "HIGH_AVAILABILITY": "High availability"}
+        return words.get(self.topology.upper(), self.topology)
+
+    @property
+    def size_words(self) -> str:
+        """CPU, memory and disk, as far as they are known."""
+        parts = [
+            f"{self.cpu} CPU" if self.cpu else "",
+            f"{self.ram} GB" if self.ram else "",
+            f"{self.storage} GB disk" if self.storage else "",
+        ]
+        return ", ".join(part for part in parts if part) or self.sizing

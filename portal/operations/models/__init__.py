@@ -1,0 +1,21 @@
+"""What is being carried out: operations, their attempts, and ITCare's actions with what they told."""
+
+from portal.operations.models.actions import Action, ActionMessage
+from portal.operations.models.attempts import Attempt
+from portal.operations.models.heartbeats import Heartbeat
+from portal.operations.models.operations import PORTAL, Operation, OperationQuerySet, digest
+from portal.operations.models.secrets import Secret, bound, erase
+
+__all__ = [
+    "PORTAL",
+    "Action",
+    "ActionMessage",
+    "Attempt",
+    "Heartbeat",
+    "Operation",
+    "OperationQuerySet",
+    "Secret",
+    "bound",
+    "digest",
+    "erase",
+]
