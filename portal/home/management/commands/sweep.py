@@ -7,6 +7,7 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import BaseCommand
 
 from portal.audit import heads
@@ -34,6 +35,7 @@ def jobs() -> list[Job]:
         Job("requests of leavers", expire.withdraw_leavers, 30),
         Job("requests on moved clusters", expire.lapse, 60),
         Job("passwords past their time", reveal.erase_overdue, 60),
+        Job("expired sessions", SessionStore.clear_expired, 3600),
         Job("head of the audit chain", heads.publish, 300),
     ]
 
