@@ -91,6 +91,11 @@ class Scripted:
             self.connections += 1
             threading.Thread(target=self._talk, args=(connection, self.connections), daemon=True).start()
 
+    def stop(self) -> None:
+        """Refuse whoever connects from now on; twice does no harm."""
+        with suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+
     def _talk(self, connection: socket.socket, number: int) -> None:
         with connection, suppress(OSError, ValueError), connection.makefile("rb") as stream:
             while line := stream.readline():
@@ -117,5 +122,5 @@ def scripted(*script: Answer) -> Iterator[Scripted]:
         thread = threading.Thread(target=server.serve, daemon=True)
         thread.start()
         yield server
-        listener.shutdown(socket.SHUT_RDWR)
+        server.stop()
         thread.join()
