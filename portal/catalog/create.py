@@ -82,8 +82,8 @@ class Create(Kind):
     def broken(self, parameters: Parameters, cluster: Cluster | None, service: Service) -> Sequence[str]:  # noqa: ARG002
         """Return what stands in the way: the name was taken meanwhile, or the network is gone."""
         sentences = [name_taken(parameters["name"])]
-        known = Network.objects.exists()
-        if known and not Network.objects.filter(upstream_id=parameters["network_id"]).exists():
+        # Where the list could not be read (API.md A3) nothing is known of any network.
+        if not Network.objects.filter(upstream_id=parameters["network_id"]).exists() and Network.objects.exists():
             sentences.append("The network no longer exists.")
         return [sentence for sentence in sentences if sentence]
 

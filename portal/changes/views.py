@@ -280,7 +280,7 @@ def _page(
         "change": change,
         "rows": change.entry.rows(change.parameters, change.cluster),
         "words": change.entry.words,
-        "decision": queries.decision_of(change),
+        "decision": None if policy.is_open(change) else queries.decision_of(change),
         "form": form or ApproveForm(),
         "problem": problem,
         "broken": broken,

@@ -66,10 +66,11 @@ def _nav(path: str, user: User) -> list[Item]:
 
 def _banners() -> list[Banner]:
     banners = []
-    if not heartbeat.alive(heartbeat.SWEEP):
+    heard = heartbeat.heard()
+    if heartbeat.SWEEP not in heard:
         words = "The portal's own clock has stopped: nothing is sent or followed until the sweep runs again."
         banners.append(Banner("bad", words))
-    elif not heartbeat.alive(heartbeat.WORKER):
+    elif heartbeat.WORKER not in heard:
         banners.append(Banner("warn", "No worker answers: approved requests are carried out all the same, but slower."))
     upstream = upstream_status()
     if not upstream.ok:

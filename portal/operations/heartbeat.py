@@ -21,4 +21,9 @@ def beat(name: str) -> None:
 
 def alive(name: str) -> bool:
     """Whether the process was heard of lately."""
-    return Heartbeat.objects.filter(name=name, at__gt=Now() - STALE).exists()
+    return name in heard()
+
+
+def heard() -> set[str]:
+    """The processes that were heard of lately."""
+    return set(Heartbeat.objects.filter(at__gt=Now() - STALE).values_list("name", flat=True))
