@@ -4,7 +4,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from portal.accounts.models import User
-from portal.audit.record import record
+from portal.audit.record import record_refusal
 from portal.changes import policy
 from portal.changes.models import Change, Decision, State
 from portal.changes.submit import NotPossibleError
@@ -85,17 +85,16 @@ def withdraw(change: Change, user: User) -> None:
 def _allow(why_not: str, verb: str, change: Change, user: User) -> None:
     if not why_not:
         return
-    with transaction.atomic():
-        record(
-            f"{verb}.refused",
-            actor=user.email,
-            actor_id=user.pk,
-            subject_type="change",
-            subject_id=change.pk,
-            subject=change.title,
-            service_id=change.service_id,
-            detail={"why": why_not},
-        )
+    record_refusal(
+        verb,
+        why=why_not,
+        actor=user.email,
+        actor_id=user.pk,
+        subject_type="change",
+        subject_id=change.pk,
+        subject=change.title,
+        service_id=change.service_id,
+    )
     raise NotAllowedError(why_not)
 
 
