@@ -14,7 +14,7 @@ from portal.catalog.base import Kind, KindForm
 from portal.changes.models import Change, State
 from portal.inventory.models import Cluster, Service
 from portal.operations.models import Secret, bound, digest, erase
-from portal.operations.start import SEND
+from portal.operations.start import SEND, busy
 from portal.operations.states import LostRaceError
 
 # The constraint that a form which is sent twice at once runs into.
@@ -101,6 +101,12 @@ def _replace(draft: Change, values: dict[str, object], secret: Secret | None) ->
     return Change.objects.get(pk=draft.pk)
 
 
+def in_the_way(change: Change) -> list[str]:
+    """A sentence for each thing that keeps an open change from being carried out as things are."""
+    broken = change.entry.broken(change.parameters, change.cluster, change.service)
+    return [*broken, *filter(None, [busy(name=change.name, cluster=change.cluster)])]
+
+
 def submit(change: Change, user: User) -> None:
     """File the draft: from now on nothing of it changes, and approvers see it.
 
@@ -108,9 +114,8 @@ def submit(change: Change, user: User) -> None:
         NotPossibleError: a condition no longer holds.
         LostRaceError: it is no longer a draft.
     """
-    broken = change.entry.broken(change.parameters, change.cluster, change.service)
-    if broken:
-        raise NotPossibleError(" ".join(broken))
+    if sentences := in_the_way(change):
+        raise NotPossibleError(" ".join(sentences))
     with transaction.atomic():
         change.move(
             State.PENDING,

@@ -274,7 +274,7 @@ def _page(
     if live and (nothing := unchanged(request, mark)):
         return nothing
     pending = change.state == State.PENDING
-    broken = change.entry.broken(change.parameters, change.cluster, change.service) if policy.is_open(change) else []
+    broken = submit.in_the_way(change) if policy.is_open(change) else []
     own = not policy.why_not_own(request.user, change)
     context = {
         "change": change,
