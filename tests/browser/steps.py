@@ -55,6 +55,11 @@ def sideways(tab: Page) -> bool:
     return bool(tab.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
 
-def cut_off(tab: Page) -> bool:
-    """Whether a table does not fit its card."""
-    return bool(tab.evaluate("[...document.querySelectorAll('.table')].some((t) => t.scrollWidth > t.clientWidth)"))
+def unreadable_table(tab: Page) -> bool:
+    """Whether a table does not fit its card, or a cell of running text has become a column of letters."""
+    return bool(
+        tab.evaluate(
+            """() => [...document.querySelectorAll('.table')].some((table) => table.scrollWidth > table.clientWidth)
+                || [...document.querySelectorAll('td.wrap')].some((cell) => cell.clientWidth < 110)"""
+        )
+    )

@@ -19,7 +19,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 MANY = 60
 # In the order of the page; the fields between them keep what they have.
-FILLED_IN = "service_id name product_code node_sizing trigram area az network_id tls reason".split()
+FILLED_IN = [
+    *("service_id", "name", "product_code", "node_sizing", "trigram"),
+    *("area", "az", "network_id", "tls", "reason"),
+]
 FOCUSED = "(element) => element === document.activeElement"
 
 

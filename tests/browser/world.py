@@ -21,7 +21,7 @@ class World:
     drafted: Change
     waiting: Change
     rejected: Change
-    queued: Operation
+    running: Operation
     ended: Operation
     cluster: Cluster
     unread: Cluster
@@ -35,12 +35,16 @@ def make(cast: Cast) -> World:
     decide.reject(rejected, cast.approver, "Too large for what it is for.")
     assert ended.cluster is not None
     sync.read_cluster(client(), ended.cluster)
+    # As long as a name may be.
+    running = queued(cast.developer, cast.approver, name="long" * 15)
+    send.send(running.pk)
+    busy = sync.find(client(), name=running.name, service=running.service)
+    Operation.objects.filter(pk=running.pk).update(cluster=busy)
     return World(
         drafted=draft(cast.developer, name="drafted01"),
         waiting=pending(cast.developer, name="waiting01"),
         rejected=rejected,
-        # As long as a name may be.
-        queued=queued(cast.developer, cast.approver, name="q" * 60),
+        running=running,
         ended=ended,
         cluster=ended.cluster,
         unread=Cluster.objects.filter(read_at=None).latest("pk"),
