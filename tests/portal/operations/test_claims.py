@@ -106,16 +106,17 @@ def test_what_is_cancelled_while_it_is_looked_at_is_not_sent(cast: Cast, upstrea
 
 
 def test_a_sender_that_was_overtaken_before_the_write_does_not_write(cast: Cast, upstream: Sandbox) -> None:
-    """Its lease ended while it looked, and another one has taken the row: the fence keeps the first one out."""
+    """Its lease ended while it looked, and another one holds the row: the fence keeps the first one out."""
     lists = {"method": "GET", "path": "/compute/resources"}
     upstream.set_faults(fault("late", seconds=0.5, match=lists))
     operation = new(cast)
     with meanwhile(lambda: send.send(operation.pk)):
         until(lambda: Operation.objects.filter(fence=1).exists())
         time_passes()
-        send.send(operation.pk)
-    assert (posts(upstream), evidence(operation)) == (1, [("accepted", 202)])
-    assert (Operation.objects.get().state, Attempt.objects.get().fence) == ("running", 2)
+        (other,) = claim(State.QUEUED)
+    row = Operation.objects.get()
+    assert (posts(upstream), evidence(operation)) == (0, [])
+    assert (row.state, row.fence, row.lease_until, row.failures) == ("queued", 2, other.lease_until, 0)
 
 
 def test_a_sender_killed_before_the_answer_leaves_it_unclear_for_ever_unsent(
