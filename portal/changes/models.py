@@ -194,7 +194,7 @@ class Change(models.Model):
         if Change.objects.filter(pk=self.pk, state=self.state).update(state=to, changed_at=Now(), **values) != 1:
             message = f"change {self.pk} is no longer {self.state}"
             raise LostRaceError(message)
-        self.state = to
+        before, self.state = self.state, to
         erase(secret)
         record(
             f"change.{to}",
@@ -204,7 +204,7 @@ class Change(models.Model):
             subject_id=self.pk,
             subject=self.title,
             service_id=self.service_id,
-            detail={"digest": self.digest, **(detail or {})},
+            detail={"from": before, "digest": self.digest, **(detail or {})},
         )
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 from urllib.parse import urlencode
 
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -25,8 +26,9 @@ def audit(request: Request) -> HttpResponse:
     rows = Entry.objects.all()
     if not rights.reads_everything(request.user):
         services = Service.objects.visible_to(request.user)
-        # A draft is its author's alone until it is filed.
-        rows = rows.filter(service_id__in=services.values("pk")).exclude(verb="change.draft")
+        # A draft is its author's alone until it is filed, and stays so if it never is.
+        unfiled = Q(verb="change.draft") | Q(verb__in=["change.withdrawn", "change.expired"], detail__from="draft")
+        rows = rows.filter(service_id__in=services.values("pk")).exclude(unfiled)
     if query:
         rows = rows.filter(subject__icontains=query) | rows.filter(actor__icontains=query)
     found = page(rows, order=["-number"], after=request.GET.get("after"), size=PAGE_SIZE)

@@ -103,7 +103,7 @@ def test_an_allowed_move_of_a_change_writes_one_entry(cast: Cast, start: str, en
     row.move(ChangeState(end), detail={"why": "a test"}, **brings)
     row.refresh_from_db()
     assert (row.state, row.ended_at is None) == (end, end == "pending")
-    detail = {"digest": row.digest, "why": "a test"}
+    detail = {"from": start, "digest": row.digest, "why": "a test"}
     assert entries() == [(f"change.{end}", "portal", None, "change", str(row.pk), detail)]
 
 
