@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox.answers.clusters import KIND
 from sandbox.answers.moments import moment
-from sandbox.world.model import SUCCESS, Action, Cluster
+from sandbox.world.model import IN_PROGRESS, SUCCESS, Action, Cluster
 from sandbox.world.seeding import FIRST_ID
 
 FIRST_FOUNDING_ACTION = 1_000_000
@@ -31,7 +31,7 @@ def action_item(action: Action) -> dict[str, Any]:
     del told["internalId"]
     told["submittedAt"] = moment(action.submitted_at)
     told["submittedBy"] = action.submitted_by
-    if action.next_at is None:
+    if action.status != IN_PROGRESS:
         told["completedAt"] = moment(action.updated_at)
     return told
 

@@ -4,8 +4,17 @@ from typing import Any
 
 from sandbox.answers.moments import midnight, moment
 from sandbox.answers.places import address, network_item
-from sandbox.world.catalogue import DAY, EXTENSIONS, LIFECYCLES, Lifecycle, capacity_of, debian_of, version_of
-from sandbox.world.model import ACTIVE, CREATING, HA, Cluster, Other
+from sandbox.world.catalogue import (
+    DAY,
+    EXTENSIONS,
+    LIFECYCLES,
+    Lifecycle,
+    capacity_of,
+    debian_of,
+    upgrades_of,
+    version_of,
+)
+from sandbox.world.model import ACTIVE, HA, Cluster, Other
 from sandbox.world.places import AREAS, DATA_CENTRES, NETWORKS, SERVICES, Service
 
 KIND = "POSTGRESQL"
@@ -112,7 +121,11 @@ def extensions(cluster: Cluster) -> list[dict[str, Any]]:
     version = version_of(cluster.product_code)
     if not cluster.databases:
         return []
-    return [
+    beyond = [
+        {"name": name, "version": "1.0", "comment": "", "link": "", "requiresRestarting": False}
+        for name in cluster.offered
+    ]
+    return beyond + [
         {
             "name": name,
             "version": f"1.{place + (version or 0) % 10}",
@@ -134,9 +147,8 @@ def network_of(cluster: Cluster) -> dict[str, Any]:
 
 
 def versions(cluster: Cluster) -> list[int]:
-    """The versions one may upgrade to (API.md A11), the own one among them as the contract's example has it."""
-    own = version_of(cluster.product_code) or 0
-    return [version for version in LIFECYCLES if version >= own]
+    """The versions one may upgrade to (API.md A11)."""
+    return list(upgrades_of(cluster.product_code))
 
 
 def _owner(service: Service) -> dict[str, Any]:
@@ -169,10 +181,9 @@ def _lifecycle(lifecycle: Lifecycle, epoch: float) -> dict[str, Any]:
 
 def _node(cluster: Cluster, place: int, epoch: float) -> dict[str, Any]:
     version, debian = version_of(cluster.product_code) or 0, debian_of(cluster.product_code)
-    cpu, ram = capacity_of(cluster.sizing) or (0, 0)
-    name = f"{cluster.node_prefix}{place:02d}"
-    zones = AREAS[cluster.area].zones
-    zone = zones[(zones.index(cluster.zone) + place - 1) % len(zones)]
+    cpu, ram = capacity_of(cluster.node_sizing(place)) or (0, 0)
+    name = cluster.node_name(place)
+    zone = AREAS[cluster.area].zone_of(place, first=cluster.zone)
     return {
         **_owner(SERVICES[cluster.service_id]),
         **_place(cluster),
@@ -190,7 +201,7 @@ def _node(cluster: Cluster, place: int, epoch: float) -> dict[str, Any]:
         "resourceType": "INSTANCE",
         "parentResourceType": KIND,
         "path": "/compute/instances",
-        "status": ACTIVE if cluster.status == CREATING else cluster.status,
+        "status": cluster.node_status(place),
         "cpu": cpu,
         "ram": ram,
         "storage": round(cluster.disk * FORMATTED, 1),

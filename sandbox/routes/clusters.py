@@ -1,20 +1,43 @@
 """Below /databases/postgresql: six reads and three writes (API.md 7)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from sandbox.answers import clusters as answers
 from sandbox.contract import Contract
-from sandbox.exchange import NOT_FOUND, Refusal, Reply, Request, invalid, refusal
+from sandbox.exchange import NOT_FOUND, Refusal, Reply, Request, invalid
 from sandbox.world.model import Cluster
 from sandbox.world.stories import Order
 from sandbox.world.world import World
-from sandbox.writes import create, delete
+from sandbox.writes import (
+    create,
+    delete,
+    enable_ha,
+    install_extension,
+    resize,
+    restore,
+    start,
+    stop,
+    update_patch_party,
+    upgrade,
+)
+from sandbox.writes.conditions import refuse_if_busy
 
 DRY_RUN = "itcare-dryrun"
 
 Carrier = Callable[[Order], Reply]
+
+OPERATIONS: Mapping[str, Callable[[World, Cluster, Mapping[str, Any]], Order]] = {
+    "start": start.order,
+    "stop": stop.order,
+    "resize": resize.order,
+    "restore": restore.order,
+    "enable_ha": enable_ha.order,
+    "update_patch_party": update_patch_party.order,
+    "install_extension": install_extension.order,
+    "upgrade": upgrade.order,
+}
 
 
 class Clusters:
@@ -54,29 +77,22 @@ class Clusters:
         if request.body:
             raise invalid(field_name="body", why="is not known")
         cluster = self._found(number)
-        self._refuse_if_busy(cluster)
+        refuse_if_busy(self._world, cluster)
         return self._answer(request, delete.order(cluster), carry)
 
-    def patch(self, number: int, request: Request) -> Reply:
-        """PATCH /databases/postgresql/{id}: no operation is offered yet, so each is refused as not known."""
-        self._found(number)
-        self._contract.check_operation(request.payload)
-        raise invalid(field_name="operation", why="is not offered")
+    def patch(self, number: int, request: Request, carry: Carrier) -> Reply:
+        """PATCH /databases/postgresql/{id}: one of the operations."""
+        cluster = self._found(number)
+        body = self._contract.check_operation(request.payload)
+        refuse_if_busy(self._world, cluster)
+        ordered = OPERATIONS[body["operation"]](self._world, cluster, body.get("options", {}))
+        return self._answer(request, ordered, carry)
 
     def _found(self, number: int) -> Cluster:
         cluster = self._world.clusters.get(number)
         if cluster is None:
             raise Refusal(NOT_FOUND)
         return cluster
-
-    def _refuse_if_busy(self, cluster: Cluster) -> None:
-        if self._world.busy(cluster.number):
-            raise refusal(
-                HTTPStatus.CONFLICT,
-                code="OPERATION_IN_PROGRESS",
-                field_name="",
-                why="another operation is running on this resource",
-            )
 
     def _answer(self, request: Request, order: Order, carry: Carrier) -> Reply:
         """Carry the order out, or only echo the header of a dry run (API.md 1)."""

@@ -50,7 +50,7 @@ class Router:
             for method, path, answer in (
                 ("POST", CLUSTER, lambda call: clusters.create(call.request, call.carry)),
                 ("GET", CLUSTER + NUMBER, lambda call: clusters.read(call.number)),
-                ("PATCH", CLUSTER + NUMBER, lambda call: clusters.patch(call.number, call.request)),
+                ("PATCH", CLUSTER + NUMBER, lambda call: clusters.patch(call.number, call.request, call.carry)),
                 ("DELETE", CLUSTER + NUMBER, lambda call: clusters.delete(call.number, call.request, call.carry)),
                 (
                     "GET",

@@ -44,6 +44,9 @@ LIFECYCLES = {
     17: Lifecycle(-790, 850, 1080, 1445),
 }
 
+# Oldest Debian that each version runs on. Invented: the publisher's matrix could not be read (API.md 14).
+OLDEST_DEBIAN = {10: 10, 11: 10, 12: 10, 13: 11, 14: 11, 15: 11, 16: 12, 17: 12}
+
 # name, comment, whether it needs a restart, page of the publisher's documentation
 EXTENSIONS = (
     ("btree_gist", "GiST indexes on scalar types", False, "btree-gist"),
@@ -56,6 +59,9 @@ EXTENSIONS = (
     ("unaccent", "Text search without accents", False, "unaccent"),
     ("uuid-ossp", "Universally unique identifiers", False, "uuid-ossp"),
 )
+
+
+NEED_RESTART = frozenset(name for name, _, restart, _ in EXTENSIONS if restart)
 
 
 def version_of(product_code: str) -> int | None:
@@ -74,6 +80,12 @@ def debian_of(product_code: str) -> str:
     if found is None:
         raise ValueError(product_code)
     return found["debian"]
+
+
+def upgrades_of(product_code: str) -> tuple[int, ...]:
+    """The versions that one may upgrade to: above its own, of those still offered."""
+    own = version_of(product_code) or 0
+    return tuple(version for version in LIFECYCLES if version > own and version >= OLDEST_OFFERED)
 
 
 def capacity_of(sizing: str) -> tuple[int, int] | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 STANDALONE, HA = "STANDALONE", "HA"
 ACTIVE, INACTIVE = "ACTIVE", "INACTIVE"
 CREATING, DELETING = "CREATING", "DELETING"
+STARTING, STOPPING, RESTARTING = "STARTING", "STOPPING", "RESTARTING"
+RESIZING, RESTORING, CONVERTING, UPGRADING = "RESIZING", "RESTORING", "CONVERTING", "UPGRADING"
 SUCCESS, IN_PROGRESS, ERROR = "SUCCESS", "IN_PROGRESS", "ERROR"
 HA_NODES = 3
 
@@ -40,11 +42,33 @@ class Cluster:
     backed_up: bool = True
     monitored: bool = True
     comment: str = ""
+    node_statuses: tuple[str, ...] = ()  # of the nodes in their order, while they differ from the cluster's
+    node_sizings: tuple[str, ...] = ()  # likewise
+    # What the API has no field for: seen below /_sandbox alone.
+    installed: tuple[str, ...] = ()  # database/extension
+    offered: tuple[str, ...] = ()  # extensions beyond the catalogue
+    patch_excluded: bool = False
+    patch_group: str = ""
+    exclusion_reason: str = ""
 
     @property
     def size(self) -> int:
         """Number of nodes that the topology asks for; `nodes` counts those that stand."""
         return HA_NODES if self.topology == HA else 1
+
+    def node_name(self, place: int) -> str:
+        """Name of the node at that place, which counts from 1."""
+        return f"{self.node_prefix}{place:02d}"
+
+    def node_status(self, place: int) -> str:
+        """Status of the node at that place; nodes of a cluster that is being changed run, unless said otherwise."""
+        if self.node_statuses:
+            return self.node_statuses[place - 1]
+        return self.status if self.status in {INACTIVE, DELETING} else ACTIVE
+
+    def node_sizing(self, place: int) -> str:
+        """Size of the node at that place."""
+        return self.node_sizings[place - 1] if self.node_sizings else self.sizing
 
     def changed(self, changes: Mapping[str, object]) -> "Cluster":
         """A copy with other values, as a step of a story or a state file gives them."""
@@ -78,6 +102,12 @@ class Action:
     submitted_by: str
     steps: tuple[Step, ...]
     told: int = 0
+    source_number: int | None = None  # of the cluster whose backup is read
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The clusters that nothing else may be done to until it has ended."""
+        return (self.cluster_number,) if self.source_number is None else (self.cluster_number, self.source_number)
 
     @property
     def status(self) -> str:

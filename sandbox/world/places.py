@@ -43,6 +43,10 @@ class Area:
     default: bool
     zones: tuple[str, ...]
 
+    def zone_of(self, place: int, *, first: str) -> str:
+        """Zone of the node at that place, counted from 1: the nodes of a cluster are spread over the area."""
+        return self.zones[(self.zones.index(first) + place - 1) % len(self.zones)]
+
 
 REGION_LABELS = {"EB": "Boulogne-Billancourt", "ET": "Labege"}
 DATA_CENTRES = {"EB-A": "EB4", "EB-B": "EB5", "EB-C": "EB4", "ET-A": "ET1", "ET-B": "ET2"}

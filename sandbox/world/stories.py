@@ -1,11 +1,11 @@
-"""Shared by all stories: the order a write leads to, its timing, and how it ends when it is made to fail."""
+"""Shared by all stories: how they are told, the order a write leads to, its timing, how it ends when made to fail."""
 
 import dataclasses
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sandbox.world.model import ERROR, Cluster, Step
+from sandbox.world.model import ERROR, SUCCESS, Cluster, Step
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,58 @@ class Order:
     steps: tuple[Step, ...]  # seconds at --speed 1
     undone: Mapping[str, object]  # what puts the cluster back when the action fails
     removed_when_undone: bool = False
+    source_number: int | None = None  # of the cluster whose backup is read, which is busy too
+
+
+class Story:
+    """Messages one after the other, each with what it changes on the cluster."""
+
+    def __init__(self) -> None:
+        """Begin as every story does."""
+        self._steps = [Step(0.0, "Order received")]
+
+    def then(self, seconds: float, message: str, **changes: object) -> None:
+        """Tell what follows that many seconds after the last message."""
+        self._steps.append(Step(self._steps[-1].after + seconds, message, changes))
+
+    def ended(self, seconds: float, message: str, **changes: object) -> tuple[Step, ...]:
+        """The whole story, with its good end."""
+        end = Step(self._steps[-1].after + seconds, message, changes, status=SUCCESS)
+        return (*self._steps, end)
+
+
+def changing(
+    cluster: Cluster,
+    process: str,
+    steps: tuple[Step, ...],
+    *,
+    at_once: Mapping[str, object] | None = None,
+    source_number: int | None = None,
+) -> Order:
+    """An order that changes a cluster, with what puts back all that it changes.
+
+    Args:
+        cluster: as it stands.
+        process: code of the action.
+        steps: its story.
+        at_once: what changes with the acceptance.
+        source_number: of the cluster whose backup is read.
+    """
+    now = at_once or {}
+    names = {*now, *(name for step in steps for name in step.changes)}
+    before = {name: getattr(cluster, name) for name in sorted(names)}
+    return Order(
+        process=process,
+        cluster=cluster.changed(now),
+        steps=steps,
+        undone={name: list(value) if isinstance(value, tuple) else value for name, value in before.items()},
+        source_number=source_number,
+    )
 
 
 def failing(order: Order, message: str) -> Order:
     """The same order, ending in ERROR halfway with that message, the cluster put back to what it was."""
-    halfway = max(1, len(order.steps) // 2)
+    halfway = min(max(1, len(order.steps) // 2), len(order.steps) - 1)
     end = Step(
         after=order.steps[halfway].after,
         message=message,

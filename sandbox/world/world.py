@@ -77,18 +77,17 @@ class World:
         return None if number is None else self.clusters[number]
 
     def busy(self, number: int) -> bool:
-        """Whether an action is running on the cluster."""
+        """Whether an action is running on the cluster, or reading its backup."""
         return number in self._busy
 
     def running(self) -> list[Action]:
         """The actions that have not ended."""
-        return [self.actions[action_id] for action_id in self._busy.values()]
+        return [self.actions[action_id] for action_id in dict.fromkeys(self._busy.values())]
 
     def numbers(self) -> list[int]:
         """The internalResourceIds of all clusters, in the order of their ids; kept until one comes or goes."""
         if self._numbers is None:
-            # Insertion order is the order of ids: those of the beginning, then those that were ordered.
-            self._numbers = list(self.clusters)
+            self._numbers = sorted(self.clusters, key=lambda number: self.clusters[number].id)
         return self._numbers
 
     def beginning(self) -> tuple[Cluster, ...]:
@@ -125,11 +124,22 @@ class World:
             submitted_at=math.floor(self._clock() * 1000) / 1000,  # a moment that has come, in whole milliseconds
             submitted_by=self._account,
             steps=timed(order.steps, speed=self._speed, chance=chance),
+            source_number=order.source_number,
         )
         self.actions[action.id] = action
         self._follow(action)
         self.advance()
         return action
+
+    def place(self, cluster: Cluster) -> None:
+        """Put a cluster there, or in the place of the one with its number, behind the API's back."""
+        self.remove(cluster.number)
+        self._put(cluster)
+
+    def remove(self, number: int) -> None:
+        """Take a cluster away at once, behind the API's back."""
+        if number in self.clusters:
+            self._remove(self.clusters[number])
 
     def advance(self) -> None:
         """Let everything happen that should have by now, in its order."""
@@ -144,9 +154,10 @@ class World:
 
     def _follow(self, action: Action) -> None:
         if action.next_at is None:
-            self._busy.pop(action.cluster_number, None)
+            for number in action.held:
+                self._busy.pop(number, None)
             return
-        self._busy[action.cluster_number] = action.id
+        self._busy |= dict.fromkeys(action.held, action.id)
         heapq.heappush(self._due, (action.next_at, action.id))
 
     def _take(self, number: int, step: Step) -> None:
@@ -192,8 +203,7 @@ class World:
         self._ordered = state["ordered"]
         self._touched.update(state["gone"])
         for number in state["gone"]:
-            if number in self.clusters:
-                self._remove(self.clusters[number])
+            self.remove(number)
         for values in state["clusters"]:
             self._put(_cluster(values))
         for values in state["actions"]:
@@ -205,7 +215,7 @@ class World:
 
 
 def _cluster(values: Mapping[str, Any]) -> Cluster:
-    return Cluster(**{**values, "databases": tuple(values["databases"])})
+    return Cluster(**values).changed(values)  # which turns JSON's lists into tuples
 
 
 def _steps(values: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:

@@ -1,10 +1,8 @@
 """DELETE /databases/postgresql/{id} (API.md 7.2): no prior stop is asked for (A21)."""
 
-import dataclasses
-
 from sandbox.world.model import DELETING, SUCCESS, Cluster, Step
 from sandbox.world.places import NETWORKS
-from sandbox.world.stories import Order
+from sandbox.world.stories import Order, changing
 
 
 def order(cluster: Cluster) -> Order:
@@ -18,17 +16,4 @@ def order(cluster: Cluster) -> Order:
         Step(28.0, f"Releasing addresses in network {network}", {"addressed": False}),
         Step(34.0, f"Cluster {cluster.name} is deleted", removes=True, status=SUCCESS),
     )
-    undone = {
-        "status": cluster.status,
-        "backed_up": cluster.backed_up,
-        "monitored": cluster.monitored,
-        "nodes": cluster.nodes,
-        "databases": list(cluster.databases),
-        "addressed": cluster.addressed,
-    }
-    return Order(
-        process="postgresql_delete",
-        cluster=dataclasses.replace(cluster, status=DELETING),
-        steps=steps,
-        undone=undone,
-    )
+    return changing(cluster, "postgresql_delete", steps, at_once={"status": DELETING})

@@ -7,6 +7,8 @@ import pytest
 from tests import sandbox_server
 from tests.sandbox.caller import EXAMPLE, HA_EXAMPLE, Caller
 
+RESTORE = {"sourceId": 500000000, "stop": "BEFORE", "timestamp": "2022-11-02T09:32:02.000+00:00"}
+
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
@@ -194,16 +196,6 @@ def test_details_for_a_write_answer_to_one_identifier_too(slow: Caller) -> None:
     assert (answer.status_code, answer.content) == (404, b"")
 
 
-@pytest.mark.parametrize("body", [{"operation": "start"}, {"operation": "resize", "options": {"sizing": "4cpu8gb"}}])
-def test_operations_are_not_offered_yet(slow: Caller, body: dict[str, object]) -> None:
-    answer = slow.call("PATCH", "/databases/postgresql/500000000", body)
-    assert (answer.status_code, answer.json()["errorCode"], answer.json()["errorDesc"]) == (
-        400,
-        "INVALID_FIELD_VALUE",
-        "operation",
-    )
-
-
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -212,6 +204,24 @@ def test_operations_are_not_offered_yet(slow: Caller, body: dict[str, object]) -
         ({"operation": "resize"}, "options"),
         ({"operation": "resize", "options": {"sizing": "big"}}, "options.sizing"),
         ({"operation": "resize", "options": {"sizing": "2cpu4gb", "disk": 1}}, "options.disk"),
+        ({"operation": "stop", "options": {}}, "options"),
+        ({"operation": "restore", "options": {"sourceId": 500000000, "stop": "BEFORE"}}, "options.timestamp"),
+        ({"operation": "restore", "options": {**RESTORE, "stop": "NEXT"}}, "options.stop"),
+        ({"operation": "restore", "options": {**RESTORE, "timestamp": "2022-11-02"}}, "options.timestamp"),
+        ({"operation": "restore", "options": {**RESTORE, "timestamp": "2022-11-02T09:32:02"}}, "options.timestamp"),
+        ({"operation": "restore", "options": {**RESTORE, "timestamp": "2022-13-02T09:32:02Z"}}, "options.timestamp"),
+        ({"operation": "enable_ha", "options": {"replicationLag": 0}}, "options.replicationLag"),
+        ({"operation": "enable_ha", "options": {"replicationLag": 501}}, "options.replicationLag"),
+        ({"operation": "update_patch_party", "options": {"patchParty": {}}}, "options.patchParty.excluded"),
+        (
+            {"operation": "update_patch_party", "options": {"patchParty": {"excluded": False, "patchGroup": "4"}}},
+            "options.patchParty.patchGroup",
+        ),
+        (
+            {"operation": "install_extension", "options": {"dbname": "postgres", "extensions_list": []}},
+            "options.extensions_list",
+        ),
+        ({"operation": "upgrade", "options": {"targetVersion": 16}}, "options.targetVersion"),
     ],
 )
 def test_operations_are_held_against_the_contract(slow: Caller, body: dict[str, object], field: str) -> None:
