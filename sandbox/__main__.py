@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 from sandbox.application import Application, Options
@@ -31,7 +32,7 @@ def main() -> int:
         without=arguments.without,
     )
     try:
-        application = Application(options)
+        application = Application(options, clock=lambda: time.time() + arguments.clock_shift)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"The sandbox cannot start: {error}\n")
         return 1
@@ -64,6 +65,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8900, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("--state", type=Path, default=Path("var/sandbox.json"), help="file (default: %(default)s)")
     parser.add_argument("--speed", type=_positive, default=1.0, help="divides what actions take (default: 1)")
+    parser.add_argument("--clock-shift", type=float, default=0.0, help="seconds added to the clock (default: 0)")
     parser.add_argument("--clusters", type=_count, default=40, help="to start with (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="what the data follows from (default: %(default)s)")
     parser.add_argument("--client-id", default=os.environ.get("SANDBOX_CLIENT_ID"))

@@ -1,5 +1,6 @@
 """The way of a request: journal, faults, token, address, answer."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from sandbox.auth import Tokens
 from sandbox.contract import Contract
 from sandbox.exchange import MEDIA_TYPE, Refusal, Reply, Request
 from sandbox.faults import WRITES, BadRulesError, Fault, Faults
+from sandbox.interventions import Interventions
 from sandbox.routes.actions import Actions
 from sandbox.routes.clusters import Clusters
 from sandbox.routes.resources import Resources
@@ -23,6 +25,7 @@ from sandbox.world.stories import Order
 from sandbox.world.world import Founding, World
 
 JSON_TYPES = frozenset({"application/json", MEDIA_TYPE})
+_CLUSTER = re.compile(r"/_sandbox/clusters/(?P<number>\d{1,18})")
 ACCEPTABLE = frozenset({"*/*", "application/*", *JSON_TYPES})
 
 
@@ -68,6 +71,7 @@ class Application:
             account=options.client_id,
             clock=clock,
         )
+        self._interventions = Interventions(self.world)
         contract = Contract(options.contract, narrow_password=options.narrow_password)
         self._router = Router(
             clusters=Clusters(self.world, contract, account=options.client_id),
@@ -81,6 +85,10 @@ class Application:
             self.faults.replace(state["faults"])
             self._writes = state["writes"]
         self._save()
+
+    def now(self) -> float:
+        """Seconds since 1970, by the clock that everything here goes by."""
+        return self._clock()
 
     # --- answering -----------------------------------------------------------------------------------------------
 
@@ -115,6 +123,9 @@ class Application:
 
     def answer_control(self, request: Request) -> Reply:
         """Answer a request below /_sandbox: no token is asked for."""
+        cluster = _CLUSTER.fullmatch(request.path)
+        if cluster is not None:
+            return self._intervene(request, int(cluster["number"]))
         match request.method, request.path:
             case "GET", "/_sandbox/writes":
                 with self.world.lock:
@@ -155,6 +166,14 @@ class Application:
             return Reply(HTTPStatus.ACCEPTED, actions.accepted(self.world.accept(fault.order(order))))
 
         return self._router.answer(request, carry)
+
+    def _intervene(self, request: Request, number: int) -> Reply:
+        with self.world.lock:
+            self.world.advance()
+            reply = self._interventions.answer(request, number)
+        if request.method != "GET":
+            self._save()
+        return reply
 
     def _set_faults(self, request: Request) -> Reply:
         try:

@@ -107,6 +107,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
         self.wfile.flush()
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header, by the clock of the world."""
+        return super().date_time_string(self.server.application.now() if timestamp is None else timestamp)
+
     def _drop(self) -> None:
         self.log_request("dropped")
         self.close_connection = True

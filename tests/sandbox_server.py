@@ -107,6 +107,45 @@ class Sandbox:
         """Make every token that was issued worthless."""
         requests.delete(f"{self.control_url}/tokens", timeout=ANSWER_SECONDS).raise_for_status()
 
+    def cluster(self, number: int) -> dict[str, Any]:
+        """Return a cluster as the stand-in remembers it, with what the API does not tell (sandbox/world/model.py).
+
+        Raises:
+            ValueError: there is none.
+        """
+        return self._clusters("GET", number)
+
+    def place_cluster(self, number: int, **fields: object) -> dict[str, Any]:
+        """Put a cluster there at once; what is not given is small and standalone, ACTIVE, in service 123.
+
+        Raises:
+            ValueError: a field is not understood.
+        """
+        return self._clusters("PUT", number, fields)
+
+    def change_cluster(self, number: int, **fields: object) -> dict[str, Any]:
+        """Change a cluster at once, without an action.
+
+        Raises:
+            ValueError: there is none, or a field is not understood.
+        """
+        return self._clusters("PATCH", number, fields)
+
+    def remove_cluster(self, number: int) -> None:
+        """Let a cluster disappear at once, without an action.
+
+        Raises:
+            ValueError: there is none.
+        """
+        self._clusters("DELETE", number)
+
+    def _clusters(self, method: str, number: int, fields: dict[str, Any] | None = None) -> dict[str, Any]:
+        url = f"{self.control_url}/clusters/{number}"
+        answer = requests.request(method, url, json=fields, timeout=ANSWER_SECONDS)
+        if answer.status_code != requests.codes.ok:
+            raise ValueError(answer.text)
+        return dict(answer.json())
+
     def __enter__(self) -> Self:
         """Nothing more: it runs already."""
         return self

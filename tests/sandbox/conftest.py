@@ -8,6 +8,7 @@ import pytest
 
 from tests import sandbox_server
 from tests.sandbox.caller import Caller
+from tests.sandbox.inside import Clock, Inside
 
 
 @pytest.fixture
@@ -36,3 +37,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
     """Return a client of a stand-in that a module's tests only read."""
     with sandbox_server.start(tmp_path_factory.mktemp("world"), clusters=40) as sandbox:
         yield Caller(sandbox)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def inside(tmp_path: Path, clock: Clock) -> Callable[..., Inside]:
+    """Build a stand-in on the same state file each time."""
+
+    def build(**options: Any) -> Inside:  # noqa: ANN401 - any option
+        return Inside(tmp_path, clock, **{"clusters": 10, "token_seconds": 1e9, **options})
+
+    return build

@@ -1,80 +1,13 @@
 """What actions tell over time, with a clock that the test turns: no waiting."""
 
-import base64
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox.application import Application, Options
-from sandbox.exchange import Request
-from tests.contracts.openapi import CONTRACT
 from tests.sandbox.caller import EXAMPLE, HA_EXAMPLE
-
-START = 1_800_000_000.0
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = START
-
-    def __call__(self) -> float:
-        return self.time
-
-
-class Inside:
-    """The stand-in without its listener."""
-
-    def __init__(self, folder: Path, clock: Clock, **options: Any) -> None:  # noqa: ANN401 - any option
-        given = Options(
-            state=folder / "state.json", contract=CONTRACT, client_id="account", client_secret="secret", **options
-        )
-        self.application = Application(given, clock=clock)
-        credentials = base64.b64encode(b"account:secret").decode()
-        headers = {"authorization": f"Basic {credentials}", "content-type": "application/x-www-form-urlencoded"}
-        token = self.application.answer_token(
-            Request("POST", "/auth", {}, headers, b"grant_type=client_credentials")
-        ).body["access_token"]
-        self.headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-
-    def call(self, method: str, path: str, body: object = None, **query: str) -> Any:  # noqa: ANN401 - any JSON
-        sent = b"" if body is None else json.dumps(body).encode()
-        listed = {name: [value] for name, value in query.items()}
-        return self.application.answer(Request(method, path, listed, self.headers, sent)).body
-
-    def summary(self, name: str) -> Any:  # noqa: ANN401 - any JSON
-        content = self.call("GET", "/compute/resources", names=name)["content"]
-        return content[0] if content else None
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def inside(tmp_path: Path, clock: Clock) -> Callable[..., Inside]:
-    """Build a stand-in on the same state file each time."""
-
-    def build(**options: Any) -> Inside:  # noqa: ANN401 - any option
-        return Inside(tmp_path, clock, **{"clusters": 10, **options})
-
-    return build
-
-
-def told(sandbox: Inside, clock: Clock, action_id: int, *, tick: float) -> list[tuple[float, str, str]]:
-    """Seconds since now, status and message each time the message changes, to the end."""
-    begun = clock.time
-    seen: list[tuple[float, str, str]] = []
-    while not seen or seen[-1][1] == "IN_PROGRESS":
-        action = sandbox.call("GET", f"/actions/{action_id}")
-        if not seen or seen[-1][2] != action["message"]:
-            seen.append((clock.time - begun, action["status"], action["message"]))
-        clock.time += tick
-        assert clock.time < begun + 3600
-    return seen
+from tests.sandbox.inside import Clock, Inside, told
 
 
 @pytest.mark.parametrize(("body", "count"), [(EXAMPLE, 8), (HA_EXAMPLE, 9)])
