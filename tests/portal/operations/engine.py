@@ -1,10 +1,11 @@
 """What tests of the engine share: faults of the stand-in, time that passes, things that happen at once."""
 
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 from django.db import connection
@@ -121,6 +122,19 @@ def meanwhile(action: Callable[[], object]) -> Iterator[None]:
         running = pool.submit(run)
         yield
         running.result(20)
+
+
+class Held:
+    """An answer that comes when the test lets go; `asked` is set once somebody waits for it."""
+
+    def __init__(self, reply: bytes) -> None:
+        self._reply = reply
+        self.asked, self.go = Event(), Event()
+
+    def __call__(self, connection: socket.socket) -> None:
+        self.asked.set()
+        self.go.wait(20)
+        connection.sendall(self._reply)
 
 
 @contextmanager

@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
-from threading import Event
-from typing import Any
 
 import psycopg
 import pytest
@@ -27,6 +25,7 @@ from portal.web.hints import Nudger
 from tests.cast import Cast, queued
 from tests.portal.itcare.scripted import answer
 from tests.portal.operations.engine import (
+    Held,
     answering,
     at_once,
     everybody_tries,
@@ -95,28 +94,30 @@ def test_senders_at_once_send_once(cast: Cast, upstream: Sandbox) -> None:
     assert (posts(upstream), evidence(operation)) == (1, [("accepted", 202)])
 
 
-def test_what_is_cancelled_while_it_is_looked_at_is_not_sent(cast: Cast, upstream: Sandbox) -> None:
-    lists = {"method": "GET", "path": "/compute/resources"}
-    upstream.set_faults(fault("late", seconds=0.5, match=lists))
-    operation = new(cast)
-    with meanwhile(lambda: send.send(operation.pk)):
-        row = until(lambda: Operation.objects.filter(fence=1).first())
-        row.move(State.CANCELLED, actor=cast.developer)
-    assert (Operation.objects.get().state, evidence(operation), posts(upstream)) == ("cancelled", [], 0)
+def test_what_is_cancelled_while_it_is_looked_at_is_not_sent(cast: Cast, settings: Settings) -> None:
+    operation, looks = new(cast), Held(answer(200, []))
+    with answering(settings, looks, answer(200, [])) as api:
+        with meanwhile(lambda: send.send(operation.pk)):
+            assert looks.asked.wait(10)
+            Operation.objects.get().move(State.CANCELLED, actor=cast.developer)
+            looks.go.set()
+        assert [call.method for call in api.received] == ["GET", "GET"]
+    assert (Operation.objects.get().state, evidence(operation)) == ("cancelled", [])
 
 
-def test_a_sender_that_was_overtaken_before_the_write_does_not_write(cast: Cast, upstream: Sandbox) -> None:
+def test_a_sender_that_was_overtaken_before_the_write_does_not_write(cast: Cast, settings: Settings) -> None:
     """Its lease ended while it looked, and another one holds the row: the fence keeps the first one out."""
-    lists = {"method": "GET", "path": "/compute/resources"}
-    upstream.set_faults(fault("late", seconds=0.5, match=lists))
-    operation = new(cast)
-    with meanwhile(lambda: send.send(operation.pk)):
-        until(lambda: Operation.objects.filter(fence=1).exists())
-        time_passes()
-        (other,) = claim(State.QUEUED)
+    operation, looks = new(cast), Held(answer(200, []))
+    with answering(settings, looks, answer(200, [])) as api:
+        with meanwhile(lambda: send.send(operation.pk)):
+            assert looks.asked.wait(10)
+            time_passes()
+            (other,) = claim(State.QUEUED)
+            looks.go.set()
+        assert [call.method for call in api.received] == ["GET", "GET"]
     row = Operation.objects.get()
-    assert (posts(upstream), evidence(operation)) == (0, [])
-    assert (row.state, row.fence, row.lease_until, row.failures) == ("queued", 2, other.lease_until, 0)
+    assert (row.state, evidence(row), row.failures) == ("queued", [], 0)
+    assert (row.fence, row.lease_until) == (2, other.lease_until)
 
 
 def test_a_sender_killed_before_the_answer_leaves_it_unclear_for_ever_unsent(
@@ -165,22 +166,15 @@ def test_a_late_sender_writes_its_attempt_and_nothing_else(
     cast: Cast, settings: Settings, reply: bytes, proof: tuple[str, int], end: tuple[str, str, int | None]
 ) -> None:
     """Held up past its lease, it finds that the row was called unclear; what it knows is evidence for settling."""
-    asked, go = Event(), Event()
-
-    def wait_and(connection: Any) -> None:  # noqa: ANN401 - a socket
-        asked.set()
-        go.wait(10)
-        connection.sendall(reply)
-
-    operation = new(cast)
-    looks = [answer(200, {"id": 7, "status": "IN_PROGRESS"})]
-    with answering(settings, answer(200, []), answer(200, []), wait_and, *looks) as api:
+    operation, write = new(cast), Held(reply)
+    looked = answer(200, {"id": 7, "status": "IN_PROGRESS"})
+    with answering(settings, answer(200, []), answer(200, []), write, looked) as api:
         with meanwhile(lambda: send.send(operation.pk)):
-            assert asked.wait(10)
+            assert write.asked.wait(10)
             time_passes()
             assert send.lapse() == 1
             held = Operation.objects.values().get()
-            go.set()
+            write.go.set()
         assert evidence(operation) == [proof]
         assert Operation.objects.values().get() == held
         assert held["state"] == "unclear"
