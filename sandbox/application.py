@@ -14,7 +14,8 @@ from sandbox.answers.moments import moment
 from sandbox.auth import Tokens
 from sandbox.contract import Contract
 from sandbox.exchange import MEDIA_TYPE, Refusal, Reply, Request
-from sandbox.faults import WRITES, BadRulesError, Fault, Faults
+from sandbox.fault_kinds import Fault
+from sandbox.faults import WRITES, BadRulesError, Faults
 from sandbox.interventions import Interventions
 from sandbox.routes.actions import Actions
 from sandbox.routes.clusters import Clusters
@@ -141,6 +142,10 @@ class Application:
                 return _plain(HTTPStatus.OK, [])
         return _plain(HTTPStatus.NOT_FOUND, {"error": "no such address"})
 
+    def waited(self, seconds: float) -> bool:
+        """Wait that long; return false when the server stops meanwhile."""
+        return not self._stopping.wait(seconds)
+
     def stop(self) -> None:
         """End the waiting of late answers and save."""
         self._stopping.set()
@@ -217,7 +222,7 @@ class Application:
             }
 
     def _wait(self, seconds: float) -> None:
-        self._stopping.wait(seconds)
+        self.waited(seconds)
 
 
 def _plain(status: HTTPStatus, body: object) -> Reply:

@@ -40,9 +40,14 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = MEDIA_TYPE
     dropped: bool = False  # close the connection instead of answering
+    raw: bytes | None = None  # sent in the place of the body
+    length: int | None = None  # announced instead of the true one
+    endless: bool = False  # the body never ends
 
     def encoded(self) -> bytes:
         """The body as bytes."""
+        if self.raw is not None:
+            return self.raw
         return b"" if self.body is None else json.dumps(self.body).encode()
 
 

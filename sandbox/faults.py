@@ -1,157 +1,18 @@
 """Faults on demand: rules that say which request is answered wrongly, how, and how often.
 
-A new kind of fault is one class here and its line in `KINDS`.
+What each kind does is in `fault_kinds.py`.
 """
 
-import dataclasses
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Any, ClassVar, Self
+from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from sandbox.exchange import Reply, Request
-from sandbox.world.stories import Order, failing
-
-Wait = Callable[[float], None]  # waits that many seconds, less when the server stops
-
-_STATUS = {"type": "integer", "minimum": 200, "maximum": 599}
-_BODY: dict[str, Any] = {}  # any JSON
-_HEADERS = {"type": "object", "additionalProperties": {"type": "string"}}
-_SECONDS = {"type": "number", "minimum": 0, "maximum": 3600}
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Base of all kinds; as it stands it changes nothing. The fields of a kind are those of its JSON."""
-
-    properties: ClassVar[Mapping[str, Any]] = {}
-    required: ClassVar[tuple[str, ...]] = ()
-
-    @classmethod
-    def read(cls, values: Mapping[str, Any]) -> Self:
-        """Build from JSON that has been checked."""
-        return cls(**values)
-
-    def instead(self, wait: Wait) -> Reply | None:  # noqa: ARG002 - for kinds that need it
-        """An answer without anything being done, or None to go on."""
-        return None
-
-    def order(self, order: Order) -> Order:
-        """What is carried out, when a write is."""
-        return order
-
-    def afterwards(self, reply: Reply, wait: Wait) -> Reply:  # noqa: ARG002 - for kinds that need it
-        """The answer, once everything has been done."""
-        return reply
-
-
-@dataclass(frozen=True)
-class Refuse(Fault):
-    """Nothing is done, that status is answered."""
-
-    properties: ClassVar[Mapping[str, Any]] = {"status": _STATUS, "body": _BODY, "headers": _HEADERS}
-    required: ClassVar[tuple[str, ...]] = ("status",)
-
-    status: int
-    body: object = None
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    def instead(self, wait: Wait) -> Reply:  # noqa: ARG002
-        """The refusal."""
-        return Reply(self.status, self.body, headers=self.headers)
-
-
-@dataclass(frozen=True)
-class Empty(Fault):
-    """Done, and answered without a body."""
-
-    def afterwards(self, reply: Reply, wait: Wait) -> Reply:  # noqa: ARG002
-        """The answer without its body."""
-        return dataclasses.replace(reply, body=None)
-
-
-@dataclass(frozen=True)
-class Drop(Fault):
-    """Done, then the connection is closed without an answer."""
-
-    def afterwards(self, reply: Reply, wait: Wait) -> Reply:  # noqa: ARG002
-        """No answer."""
-        return dataclasses.replace(reply, dropped=True)
-
-
-@dataclass(frozen=True)
-class DropBefore(Fault):
-    """The connection is closed, nothing is done."""
-
-    def instead(self, wait: Wait) -> Reply:  # noqa: ARG002
-        """No answer."""
-        return Reply(HTTPStatus.OK, dropped=True)
-
-
-@dataclass(frozen=True)
-class Late(Fault):
-    """Done and answered late; with `before`, done late as well."""
-
-    properties: ClassVar[Mapping[str, Any]] = {"seconds": _SECONDS, "before": {"type": "boolean"}}
-    required: ClassVar[tuple[str, ...]] = ("seconds",)
-
-    seconds: float
-    before: bool = False
-
-    def instead(self, wait: Wait) -> None:
-        """Wait before anything is done."""
-        if self.before:
-            wait(self.seconds)
-
-    def afterwards(self, reply: Reply, wait: Wait) -> Reply:
-        """Wait before answering."""
-        if not self.before:
-            wait(self.seconds)
-        return reply
-
-
-@dataclass(frozen=True)
-class StatusAfter(Fault):
-    """Done, then that status is answered."""
-
-    properties: ClassVar[Mapping[str, Any]] = {"status": _STATUS, "body": _BODY, "headers": _HEADERS}
-    required: ClassVar[tuple[str, ...]] = ("status",)
-
-    status: int
-    body: object = None
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    def afterwards(self, reply: Reply, wait: Wait) -> Reply:  # noqa: ARG002
-        """That status."""
-        return dataclasses.replace(reply, status=self.status, body=self.body, headers=self.headers)
-
-
-@dataclass(frozen=True)
-class ActionError(Fault):
-    """Accepted, and the action that was started ends in ERROR."""
-
-    properties: ClassVar[Mapping[str, Any]] = {"message": {"type": "string"}}
-
-    message: str = "Not enough capacity"
-
-    def order(self, order: Order) -> Order:
-        """The order that fails halfway."""
-        return failing(order, self.message)
-
-
-KINDS: Mapping[str, type[Fault]] = {
-    "refuse": Refuse,
-    "empty": Empty,
-    "drop": Drop,
-    "drop_before": DropBefore,
-    "late": Late,
-    "status_after": StatusAfter,
-    "action_error": ActionError,
-}
+from sandbox.exchange import Request
+from sandbox.fault_kinds import KINDS, Fault
 
 EVERYWHERE = r"(?!/auth/)"  # below the API's base; the token address has to be named
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
@@ -209,7 +70,7 @@ class _Rule:
     def fits(self, request: Request) -> bool:
         if self.times == 0 or (self.method is not None and self.method != request.method):
             return False
-        if isinstance(self.fault, ActionError) and request.method not in WRITES:
+        if self.fault.writes_only and request.method not in WRITES:
             return False
         return self.path.match(request.path) is not None
 

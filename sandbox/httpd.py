@@ -16,6 +16,7 @@ BASE = "/itcare"
 CONTROL = "/_sandbox/"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 LARGEST_BODY = 1_000_000  # bytes
+DRIP_SECONDS = 0.05  # between the bytes of a body that does not end
 
 
 class Server(ThreadingHTTPServer):
@@ -100,12 +101,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if body:
             self.send_header("Content-Type", reply.media_type)
-        if reply.status != HTTPStatus.NO_CONTENT:
-            self.send_header("Content-Length", str(len(body)))
+        length = len(body) if reply.length is None else reply.length
+        # Without a length the body lasts as long as the connection.
+        self.close_connection = self.close_connection or reply.endless or length != len(body)
+        if reply.status != HTTPStatus.NO_CONTENT and not reply.endless:
+            self.send_header("Content-Length", str(length))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
         self.wfile.flush()
+        while reply.endless and self.server.application.waited(DRIP_SECONDS):
+            self.wfile.write(b" ")
+            self.wfile.flush()
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """The Date header, by the clock of the world."""

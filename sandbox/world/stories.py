@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from sandbox.world.model import ERROR, SUCCESS, Cluster, Step
 
+AGES = 1e10  # seconds: months, even at a speed of thousands
+
 
 @dataclass(frozen=True)
 class Order:
@@ -77,6 +79,21 @@ def failing(order: Order, message: str) -> Order:
         status=ERROR,
     )
     return dataclasses.replace(order, steps=(*order.steps[:halfway], end))
+
+
+def unending(order: Order) -> Order:
+    """The same order, its last step put off for ages."""
+    told = order.steps[:-1] or (Step(0.0, "Order received"),)
+    return dataclasses.replace(order, steps=(*told, dataclasses.replace(order.steps[-1], after=AGES)))
+
+
+def relapsing(order: Order, seconds: float) -> Order:
+    """The same order, back from its end to IN_PROGRESS after so many seconds, and ending again after as many more."""
+    end = order.steps[-1]
+    again = Step(end.after + seconds, "Checking once more")
+    return dataclasses.replace(
+        order, steps=(*order.steps, again, Step(end.after + 2 * seconds, end.message, status=end.status))
+    )
 
 
 def timed(steps: Sequence[Step], *, speed: float, chance: random.Random) -> tuple[Step, ...]:

@@ -6,6 +6,8 @@ import pytest
 import requests
 
 from tests.sandbox.caller import EXAMPLE, Caller
+from tests.sandbox.inside import Clock, Inside
+from tests.sandbox_server import until
 
 CREATE = {"method": "POST", "path": "/databases/postgresql"}
 
@@ -158,3 +160,109 @@ def test_setting_faults_from_the_helper_tells_of_mistakes(start: Callable[..., C
     caller = start(clusters=1)
     with pytest.raises(ValueError, match="explode"):
         caller.sandbox.set_faults(rule("explode"))
+
+
+RESIZE = {"operation": "resize", "options": {"sizing": "3cpu6gb"}}
+CLUSTER = "/databases/postgresql/500000000"
+
+
+def test_an_action_that_never_ends_keeps_its_cluster_busy(caller: Caller) -> None:
+    caller.sandbox.set_faults(rule("action_never_ends", match={"method": "PATCH"}))
+    action = caller.call("PATCH", CLUSTER, RESIZE).json()
+    until(lambda: caller.get(f"/actions/{action['id']}")["message"] == "Adapting the settings of PostgreSQL")
+    assert caller.get(f"/actions/{action['id']}")["status"] == "IN_PROGRESS"
+    assert caller.call("PATCH", CLUSTER, RESIZE).status_code == 409
+    caller.sandbox.restart()
+    assert caller.get(f"/actions/{action['id']}")["status"] == "IN_PROGRESS"
+
+
+def test_an_action_settled_at_once_may_never_end_too(caller: Caller) -> None:
+    caller.sandbox.set_faults(rule("action_never_ends", match={}))
+    body = {"operation": "update_patch_party", "options": {"patchParty": {"excluded": False}}}
+    action = caller.call("PATCH", CLUSTER, body).json()
+    assert (action["status"], action["message"]) == ("IN_PROGRESS", "Order received")
+
+
+def test_an_action_that_goes_back(inside: Callable[..., Inside], clock: Clock) -> None:
+    sandbox = inside()
+    sandbox.application.faults.replace([rule("action_relapses", seconds=20, match={})])
+    action = sandbox.ordered(500_000_000, "resize", sizing="3cpu6gb")
+    seen = []
+    for _ in range(600):
+        told = sandbox.call("GET", f"/actions/{action}")
+        assert ("completedAt" in told) == (told["status"] == "SUCCESS")
+        seen.append(told["status"])
+        clock.time += 0.25
+    assert [word for word, before in zip(seen[1:], seen, strict=False) if word != before] == [
+        "SUCCESS",
+        "IN_PROGRESS",
+        "SUCCESS",
+    ]
+    assert 70 <= seen.index("SUCCESS", seen.index("SUCCESS") + 1) < 600
+    assert sandbox.detail(500_000_000)["sizing"] == "3cpu6gb"
+
+
+def test_actions_told_with_another_status(caller: Caller) -> None:
+    number = caller.create(name="faultone").json()["id"]
+    caller.ended(number)
+    caller.sandbox.set_faults(
+        rule("action_status", times=3, status="PAUSED", message="odd", match={"path": "/actions"})
+    )
+    told = [caller.call("GET", path, check=False).json() for path in (f"/actions/{number}", "/actions")]
+    assert (told[0]["status"], told[0]["message"]) == ("PAUSED", "odd")
+    assert {each["status"] for each in told[1]} == {"PAUSED"}
+    assert caller.call("GET", "/actions/1", check=False).status_code == 404
+    caller.sandbox.set_faults(rule("action_status", status="IN_PROGRESS", match={}))
+    assert "completedAt" not in caller.get(f"/actions/{number}")
+    assert caller.get(f"/actions/{number}")["status"] == "SUCCESS"
+
+
+def test_a_list_of_actions_without_the_newest(caller: Caller) -> None:
+    numbers = [caller.create(name=name).json()["id"] for name in ("faultone", "faulttwo")]
+    whole = [each["id"] for each in caller.get("/actions")]
+    assert whole[-2:] == numbers
+    caller.sandbox.set_faults(rule("hide_newest", match={}), rule("hide_newest", count=2, match={}))
+    assert [each["id"] for each in caller.get("/actions")] == whole[:-1]
+    assert [each["id"] for each in caller.get("/actions")] == whole[:-2]
+
+
+def test_a_text_in_the_place_of_json(caller: Caller) -> None:
+    caller.sandbox.set_faults(rule("text", text="<h1>Sorry</h1>"), rule("text", text="é", status=503, media_type="a/b"))
+    answers = [caller.call("POST", "/databases/postgresql", EXAMPLE, check=False) for _ in range(2)]
+    told = [(each.status_code, each.headers["Content-Type"], each.content.decode()) for each in answers]
+    assert told == [(200, "text/html", "<h1>Sorry</h1>"), (503, "a/b", "é")]
+    assert len(caller.clusters("&names=newpostgre01")) == 1
+
+
+def test_half_an_answer(caller: Caller) -> None:
+    whole = caller.call("GET", "/regions").content
+    caller.sandbox.set_faults(rule("cut", bytes=30, match={}), rule("cut", bytes=30, announced=True, match={}))
+    assert caller.call("GET", "/regions", check=False).content == whole[:30]
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        caller.call("GET", "/regions")
+    assert caller.call("GET", "/regions").content == whole
+
+
+def test_an_answer_without_an_end(caller: Caller) -> None:
+    whole = caller.call("GET", "/regions").content
+    caller.sandbox.set_faults(rule("endless", match={}))
+    headers = {"Authorization": f"Bearer {caller.token()}"}
+    url = f"{caller.sandbox.base_url}/regions"
+    with requests.get(url, headers=headers, stream=True, timeout=5) as answer:
+        assert answer.raw.read(len(whole) + 3) == whole + b"   "
+    assert caller.call("GET", "/regions").content == whole
+    assert caller.sandbox.stop() == 0
+
+
+def test_a_redirect(caller: Caller) -> None:
+    headers = {"Location": "http://127.0.0.1:9/elsewhere"}
+    caller.sandbox.set_faults(rule("refuse", status=302, headers=headers))
+    answer = requests.post(
+        f"{caller.sandbox.base_url}/databases/postgresql",
+        json=EXAMPLE,
+        headers={"Authorization": f"Bearer {caller.token()}"},
+        timeout=5,
+        allow_redirects=False,
+    )
+    assert (answer.status_code, answer.headers["Location"]) == (302, headers["Location"])
+    assert caller.clusters("&names=newpostgre01") == []
