@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from portal.accounts.models import Membership, Team, User
@@ -14,6 +15,7 @@ from portal.changes import decide, submit
 from portal.changes.models import Change
 from portal.inventory.models import Area, Cluster, Grant, Network, Region, Service, Zone
 from portal.operations.models import Operation
+from portal.operations.states import State
 from tests import sandbox_server
 
 PASSWORD = "demo-Portal-1"
@@ -118,6 +120,12 @@ def pending(user: User, **changes: str | None) -> Change:
 def queued(user: User, approver: User, **changes: str | None) -> Operation:
     """An approved request, as queued."""
     return decide.approve(pending(user, **changes), approver, "")
+
+
+def sending(operation: Operation) -> Operation:
+    """Say of a queued operation that it is being sent, as the sender does."""
+    operation.move(State.SENDING, lease_until=timezone.now(), sent_at=timezone.now())
+    return operation
 
 
 def cluster(service: Service, number: int, **fields: object) -> Cluster:

@@ -1,7 +1,8 @@
 """Deciding by the pages: approve, reject, withdraw, cancel; and what one reads when it was not done."""
 
+from typing import TYPE_CHECKING
+
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -13,17 +14,21 @@ from portal.inventory.models import Network
 from portal.operations.models import Operation, Secret
 from portal.operations.states import State
 from tests.browsing import signed_in
-from tests.cast import Cast, cluster, draft, pending, queued
+from tests.cast import Cast, cluster, draft, pending, queued, sending
 from tests.markup import Element, Page, at_field, filled_in
+
+if TYPE_CHECKING:
+    # What the test client answers has a name in the type stubs only.
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
 FASTER = "Not done. Somebody was faster: this is how the request stands now."
 
 
-def send(person: User, change: Change, verb: str, **sent: str) -> HttpResponse:
+def send(person: User, change: Change, verb: str, **sent: str) -> "Answer":
     return signed_in(person).post(f"{change.get_absolute_url()}{verb}/", sent)
 
 
-def page_of(answer: HttpResponse) -> Element:
+def page_of(answer: "Answer") -> Element:
     return Page.of(answer.content).one("main")
 
 
@@ -224,7 +229,7 @@ def test_who_may_not_cancel_sees_no_button(cast: Cast) -> None:
 @pytest.mark.parametrize("state", [State.SENDING, State.RUNNING, State.SUCCEEDED])
 def test_what_was_sent_cannot_be_cancelled(cast: Cast, state: State) -> None:
     operation = queued(cast.developer, cast.approver)
-    operation.move(State.SENDING, lease_until=timezone.now())
+    sending(operation)
     if state == State.RUNNING:
         operation.move(State.RUNNING, upstream_action_id=77, last_proof="accepted")
     elif state == State.SUCCEEDED:

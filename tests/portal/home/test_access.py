@@ -18,7 +18,7 @@ from portal.changes.models import Change
 from portal.operations.models import Operation
 from portal.operations.states import State
 from tests.browsing import signed_in
-from tests.cast import Cast, cluster, draft, form_data, pending, queued
+from tests.cast import Cast, cluster, draft, form_data, pending, queued, sending
 
 PEOPLE = (
     "anonymous",
@@ -102,13 +102,13 @@ def world(cast: Cast) -> World:
     operation = queued(cast.developer, cast.approver, name="another01")
     # Ready to be revealed as far as anybody but the requester is concerned: a requester is asked to sign in again.
     shown = queued(cast.developer, cast.approver, name="another02")
-    shown.move(State.SENDING, lease_until=shown.queued_at)
+    sending(shown)
     shown.move(State.SUCCEEDED)
     leaver = User.objects.create_user("leaver@example.com", "demo-Portal-1")
     for role in Membership.Role:
         Membership.objects.create(user=leaver, team=cast.alpha, role=role)
     people: dict[str, User | None] = {name: getattr(cast, name, None) for name in PEOPLE}
-    numbers = {
+    numbers: dict[str, list[int | str]] = {
         "cluster": [cluster(cast.service, 1).pk],
         "change": [change.pk],
         "operation": [operation.pk],

@@ -32,8 +32,8 @@ def hostile(cast: Cast) -> Cluster:
     """A cluster whose every text is hostile."""
     texts = {
         field.name: (SCRIPT if number % 2 else MARKUP)[: field.max_length or None]
-        for number, field in enumerate(Cluster._meta.get_fields())
-        if getattr(field, "get_internal_type", lambda: "")() in {"CharField", "TextField"}
+        for number, field in enumerate(Cluster._meta.concrete_fields)
+        if field.get_internal_type() in {"CharField", "TextField"}
     }
     found = cluster(cast.service, 1, **{**texts, "read_at": timezone.now(), "parts_read_at": timezone.now()})
     Service.objects.filter(pk=cast.service.pk).update(name=SCRIPT, environment=MARKUP[:40])

@@ -13,7 +13,7 @@ from portal.inventory.models import Cluster
 from portal.operations.models import Action, ActionMessage, Operation
 from portal.operations.states import Proof, Reason, State
 from tests.browsing import signed_in
-from tests.cast import Cast, cluster, draft, form_data, pending, queued
+from tests.cast import Cast, cluster, draft, form_data, pending, queued, sending
 from tests.markup import Element, Page
 
 
@@ -47,7 +47,7 @@ class World:
         Cluster.objects.update(status="INACTIVE", changed_at=timezone.now())
 
     def move_operation(self) -> None:
-        self.operation.move(State.SENDING, lease_until=timezone.now())
+        sending(self.operation)
 
     def file_another(self) -> None:
         pending(self.cast.colleague, name="another02")
@@ -113,8 +113,9 @@ def test_what_has_ended_asks_no_more(world: World, end: State) -> None:
     change = Change.objects.get(operation=world.operation)
     shown = [live_part(browser, each.get_absolute_url()) for each in (world.operation, change)]
     if end != State.CANCELLED:
-        world.operation.move(State.SENDING, lease_until=timezone.now())
-    world.operation.move(end, **({"reason": Reason.REFUSED} if end == State.FAILED else {}))
+        sending(world.operation)
+    reason = Reason.REFUSED if end == State.FAILED else Reason.NONE
+    world.operation.move(end, reason=reason)
     for live in shown:
         status, part = poll(browser, live)
         assert status == 200

@@ -10,11 +10,11 @@ from portal.accounts.models import Membership, User
 from portal.changes import decide
 from portal.inventory.models import Cluster, Node, Service, Sync
 from portal.operations import heartbeat
-from portal.operations.models import Operation
+from portal.operations.models import Heartbeat, Operation
 from portal.operations.states import Proof, Reason, State
 from portal.upstream import pause
 from tests.browsing import signed_in
-from tests.cast import Cast, cluster, draft, pending, queued
+from tests.cast import Cast, cluster, draft, pending, queued, sending
 from tests.markup import Element, Page
 
 
@@ -72,7 +72,7 @@ def test_a_cluster_of_which_only_its_name_is_known_shows_empty_parts(cast: Cast)
 
 
 def test_only_who_may_ask_is_offered_to_ask(cast: Cast, newcomer: User) -> None:
-    offered = {}
+    offered: dict[str, set[int]] = {}
     for person in (cast.developer, cast.stranger, cast.approver, cast.support, cast.administrator, newcomer):
         for address in ("/", "/clusters/", "/requests/"):
             links = main_of(signed_in(person), address).all("a", href="/requests/new/create/")
@@ -189,7 +189,7 @@ def test_a_cluster_that_is_gone_is_shown_as_it_was(cast: Cast) -> None:
 
 def test_an_unclear_operation_says_that_it_is_not_sent_again_and_what_to_do(cast: Cast) -> None:
     operation = queued(cast.developer, cast.approver)
-    operation.move(State.SENDING, lease_until=timezone.now())
+    sending(operation)
     words = "ITCare shows nothing of it: a person must find out. It is not sent again."
     operation.move(State.UNCLEAR, last_proof=Proof.UNKNOWN, message=words)
     for person in (cast.developer, cast.approver, cast.support):
@@ -213,7 +213,7 @@ def test_a_failed_operation_says_why_and_leads_to_its_request(cast: Cast) -> Non
 
 
 def test_what_takes_too_long_says_so(cast: Cast) -> None:
-    operation = queued(cast.developer, cast.approver)
+    operation = sending(queued(cast.developer, cast.approver))
     browser = signed_in(cast.developer)
     assert "Overdue." not in main_of(browser, operation.get_absolute_url()).text
     Operation.objects.update(queued_at=timezone.now() - timedelta(hours=5), sent_at=timezone.now() - timedelta(hours=5))
@@ -229,7 +229,7 @@ def test_the_usual_time_is_told_once_there_is_a_history(cast: Cast) -> None:
     assert "usually" not in main_of(browser, operation.get_absolute_url()).text
     for number, minutes in enumerate((10, 12, 14, 16)):
         ended = queued(cast.developer, cast.approver, name=f"ended0{number}")
-        ended.move(State.SENDING, lease_until=timezone.now())
+        sending(ended)
         ended.move(State.SUCCEEDED)
         now = timezone.now()
         Operation.objects.filter(pk=ended.pk).update(sent_at=now - timedelta(minutes=minutes), ended_at=now)
@@ -245,7 +245,7 @@ def test_the_portal_says_when_its_own_processes_are_silent(cast: Cast) -> None:
     assert banners(main_of(browser, "/")) == [slower]
     heartbeat.beat(heartbeat.WORKER)
     assert banners(main_of(browser, "/")) == []
-    heartbeat.Heartbeat.objects.update(at=timezone.now() - heartbeat.STALE)
+    Heartbeat.objects.update(at=timezone.now() - heartbeat.STALE)
     assert banners(main_of(browser, "/clusters/")) == [stopped]
 
 

@@ -189,19 +189,13 @@ def test_the_number_of_queries_is_pinned_whatever_the_number_of_rows(world: Worl
     assert {name: most for name, each in PINNED.items() if (most := max(filter(None, each))) > MOST} == {}
 
 
-def test_an_invalid_form_takes_few_queries_too(world: World) -> None:
+def test_pages_of_that_size_do_show_their_rows_and_a_form_with_errors_takes_few_queries_too(world: World) -> None:
     world.grow(SIZES[1])
     browser = signed_in(world.person)
     browser.get("/")
     with CaptureQueriesContext(connection) as queries:
         answer = browser.post("/requests/new/create/", {"name": "pg01", "area": "EB"})
-    assert answer.status_code == 422
-    assert len(queries) <= MOST
-
-
-def test_pages_of_the_sizes_do_show_their_rows(world: World) -> None:
-    world.grow(SIZES[1])
-    browser = signed_in(world.person)
+    assert (answer.status_code, len(queries) <= MOST) == (422, True)
     shown = {name: browser.get(address).content.decode() for name, address in world.addresses.items()}
     rows = {name: len(re.findall(r"<tr\s+data-", text)) for name, text in shown.items()}
     assert {name: number for name, number in rows.items() if number} == {

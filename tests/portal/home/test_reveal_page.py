@@ -13,7 +13,7 @@ from portal.catalog import passwords
 from portal.operations.models import Operation, Secret, bound
 from portal.operations.states import Reason, State
 from tests.browsing import signed_in
-from tests.cast import PASSWORD, Cast, queued
+from tests.cast import PASSWORD, Cast, queued, sending
 from tests.markup import Element, Page, filled_in
 
 
@@ -21,7 +21,7 @@ from tests.markup import Element, Page, filled_in
 def ready(cast: Cast) -> Operation:
     """A create that succeeded, whose password waits to be fetched."""
     operation = queued(cast.developer, cast.approver)
-    operation.move(State.SENDING, lease_until=timezone.now())
+    sending(operation)
     operation.move(State.SUCCEEDED)
     operation.refresh_from_db()
     return operation
@@ -147,7 +147,7 @@ def test_a_failed_create_has_no_password_to_show(cast: Cast) -> None:
 
 def test_a_typed_password_is_never_offered(cast: Cast) -> None:
     operation = queued(cast.developer, cast.approver, adm_password="Test123@2022")
-    operation.move(State.SENDING, lease_until=timezone.now())
+    sending(operation)
     operation.move(State.SUCCEEDED)
     browser = signed_in(cast.developer)
     assert revealing(page_of(browser, operation), operation) == []
