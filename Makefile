@@ -39,7 +39,7 @@ lint: .venv/test.stamp ## check style, types, import order, templates and migrat
 	@$(BIN)/djlint --quiet --check templates
 	@$(BIN)/djlint --quiet --lint templates
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
-	@$(BIN)/lint-imports --no-timing > .venv/lint-imports.txt 2>&1 || { cat .venv/lint-imports.txt; exit 1; }
+	@$(BIN)/lint-imports > .venv/lint-imports.txt 2>&1 || { cat .venv/lint-imports.txt; exit 1; }
 	@$(SETTINGS) $(BIN)/mypy
 	@$(SETTINGS) $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 
