@@ -124,6 +124,11 @@ def test_the_cluster_itself_is_evidence_once_it_is_active(cast: Cast, upstream: 
     upstream.set_faults(tells([]), fault("drop"))
     row = sent(new(cast))
     Caller(upstream).ended(77_001)
+    half_made = {"name": "newpostgre01", "status": "CREATING"}
+    own_page = {"method": "GET", "path": r"/databases/postgresql/\d+$"}
+    upstream.set_faults(tells([]), fault("refuse", match=own_page, status=200, body=half_made))
+    row = settled(row)
+    assert (row.state, row.message) == ("unclear", NOT_YET)
     row = settled(row)
     assert (row.state, row.upstream_action_id) == ("succeeded", None)
     assert row.cluster == Cluster.objects.get(name="newpostgre01", status="ACTIVE")
