@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, Final, NoReturn, TypeVar, get_type_hints
@@ -93,21 +93,22 @@ def _flag(value: object) -> bool | None:
 
 
 def moment(value: object) -> datetime | None:
-    """Read a date in any of the API's three spellings (API.md 1) as an aware datetime; without an offset it is UTC."""
+    """Read a date in any of the API's three spellings (API.md 1), in UTC, which it is without an offset."""
     found = _DATE.fullmatch(value.strip()) if isinstance(value, str) else None
     if not found:
         return None
     day, time, fraction, _, sign, hours, minutes = found.groups()
     offset = f"{sign}{hours}:{minutes}" if sign else "+00:00"
     try:
-        # In UTC, so that no later conversion can leave the calendar.
-        return (
+        at = (
             datetime.fromisoformat(f"{day}T{time}{offset}")
             .replace(microsecond=int((fraction or "0")[:6].ljust(6, "0")))
             .astimezone(UTC)
         )
     except (ValueError, OverflowError):
         return None
+    # 9999-12-31 means "never", and no other zone than UTC can show it: the first and the last year are no dates.
+    return at if MINYEAR < at.year < MAXYEAR else None
 
 
 def http_date(value: str | None) -> datetime | None:
