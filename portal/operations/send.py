@@ -46,15 +46,14 @@ def send(operation_id: int) -> None:
         stopped = _look_first(client, kind, operation)
         watermark = client.actions(resource_name=operation.name)
     except itcare.ItcareError as error:
-        logger.warning("Operation %s waits: %s", operation.pk, error.sentence)
-        look_again(operation, error.retry_after or 0, failed=True)
+        _wait(operation, error.sentence, error.retry_after or 0)
         return
     if stopped is not None:
         outcome.fail_unsent(operation, *stopped)
         return
     if not watermark.complete:
         # Without its newest action an older one could later be taken for ours.
-        look_again(operation, 0, failed=True)
+        _wait(operation, "ITCare's list of actions cannot be read in whole.", 0)
         return
     attempt = _say(operation, watermark)
     if attempt is None:
@@ -65,6 +64,14 @@ def send(operation_id: int) -> None:
         outcome.not_sent(operation, attempt, "The process was held up before it could send.")
         return
     _do(client, kind, operation, attempt)
+
+
+def _wait(operation: Operation, why: str, seconds: float) -> None:
+    """Give it back unsent, and say why to those who watch it."""
+    logger.warning("Operation %s waits: %s", operation.pk, why)
+    rows = Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=State.QUEUED)
+    rows.exclude(message=why).update(message=why, changed_at=Now())
+    look_again(operation, seconds, failed=True)
 
 
 def _look_first(client: itcare.Client, kind: Kind, operation: Operation) -> tuple[Reason, str] | None:
@@ -100,6 +107,8 @@ def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
                 where=approved,
                 detail={"attempt": attempt.number},
                 sent_at=Now(),
+                last_proof=Proof.OPEN,
+                message="",
             )
     except LostRaceError:
         logger.warning("Operation %s was not sent: another took over, or it is not what was approved.", operation.pk)

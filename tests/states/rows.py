@@ -15,7 +15,7 @@ from tests.cast import Cast
 # What a row of each state must hold, and nothing more.
 OPERATION: dict[State, dict[str, Any]] = {
     State.QUEUED: {},
-    State.SENDING: {"lease_until": Now()},
+    State.SENDING: {"lease_until": Now(), "sent_at": Now()},
     State.RUNNING: {"upstream_action_id": 7, "last_proof": "accepted"},
     State.UNCLEAR: {"last_proof": "unknown"},
     State.SUCCEEDED: {"last_proof": "accepted", "look_at": None, "ended_at": Now()},

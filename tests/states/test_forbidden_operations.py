@@ -26,7 +26,10 @@ FORBIDDEN: list[tuple[str, State, dict[str, Any]]] = [
     ("unfinished_is_looked_at_again", State.FAILED, {"state": "asleep"}),
     ("queued_again_only_with_proof", State.QUEUED, {"last_proof": "unknown"}),
     ("queued_again_only_with_proof", State.QUEUED, {"last_proof": "accepted"}),
+    ("queued_again_only_with_proof", State.SENDING, {"state": "queued"}),
     ("sending_holds_a_lease", State.SENDING, {"lease_until": None}),
+    ("sending_has_proved_nothing", State.SENDING, {"sent_at": None}),
+    ("sending_has_proved_nothing", State.SENDING, {"last_proof": "not_sent"}),
 ]
 
 

@@ -47,7 +47,7 @@ ALLOWED_CHANGES = {
 BRINGS: dict[State, dict[str, Any]] = {
     **{state: {} for state in State},
     State.QUEUED: {"last_proof": "refused"},
-    State.SENDING: {"lease_until": OPERATION[State.SENDING]["lease_until"]},
+    State.SENDING: OPERATION[State.SENDING],
     State.RUNNING: {"upstream_action_id": 7},
     State.UNCLEAR: {"last_proof": "unknown"},
     State.FAILED: {"reason": "refused"},

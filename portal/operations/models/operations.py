@@ -137,13 +137,19 @@ class Operation(models.Model):
             # Sent at most once: back in the queue only with proof that nothing was executed, or released by a person.
             models.CheckConstraint(
                 condition=~Q(state=State.QUEUED)
-                | Q(last_proof__in=["", *NOTHING_EXECUTED])
+                | Q(last_proof="", sent_at=None)
+                | Q(last_proof__in=NOTHING_EXECUTED)
                 | (Q(released_by__isnull=False) & ~Q(kind="create")),
                 name="queued_again_only_with_proof",
             ),
             # A lease without an end would keep everybody else away for ever.
             models.CheckConstraint(
                 condition=~Q(state=State.SENDING) | Q(lease_until__isnull=False), name="sending_holds_a_lease"
+            ),
+            # What an earlier attempt proved proves nothing of this one: the rule of the queue rests on it.
+            models.CheckConstraint(
+                condition=~Q(state=State.SENDING) | Q(sent_at__isnull=False, last_proof=""),
+                name="sending_has_proved_nothing",
             ),
         ]
 

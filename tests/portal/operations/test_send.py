@@ -22,6 +22,7 @@ from tests.portal.operations.engine import (
     in_seconds,
     posts,
     sent,
+    tells,
     time_passes,
 )
 from tests.sandbox_server import Sandbox
@@ -197,11 +198,20 @@ def test_an_upstream_that_is_down_costs_no_attempt(cast: Cast, upstream: Sandbox
     upstream.stop()
     row = sent(operation)
     assert (row.state, evidence(row), row.failures, row.lease_until) == ("queued", [], 1, None)
+    assert row.message == "The sign-in service of ITCare cannot be reached."
     assert not due_now(row)
     upstream.start()
     time_passes()
     row = sent(row)
     assert (row.state, evidence(row), row.failures) == ("running", [("accepted", 202)], 0)
+    assert row.message == ""
+
+
+def test_without_a_whole_list_of_actions_it_waits_and_says_why(cast: Cast, upstream: Sandbox) -> None:
+    upstream.set_faults(tells([{"status": "SUCCESS", "resourceName": "newpostgre01"}]))
+    row = sent(new(cast))
+    assert (row.state, evidence(row), row.failures, posts(upstream)) == ("queued", [], 1, 0)
+    assert row.message == "ITCare's list of actions cannot be read in whole."
 
 
 def test_without_a_token_nothing_is_tried(cast: Cast, upstream: Sandbox) -> None:
