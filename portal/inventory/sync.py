@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import DatabaseError, models, transaction
 from django.db.models import F, Model, Q
 from django.db.models.functions import Now
 
@@ -58,14 +58,19 @@ def sync_lists(client: itcare.Client) -> None:
         except itcare.ItcareError as error:
             logger.warning("The list of %s was not read: %s", name, error.sentence)
             Sync.objects.filter(name=name).update(failed=error.sentence[:300])
+        except DatabaseError:
+            # One list that cannot be written down must not keep the others from being read.
+            logger.exception("The list of %s was not kept.", name)
+            Sync.objects.filter(name=name).update(failed="The portal could not keep what ITCare told.")
         else:
             Sync.objects.filter(name=name).update(failed="", read_at=Now())
 
 
 def lists_due(*, late: float = 0) -> bool:
-    """Whether any list waits to be read, for at least so many seconds."""
-    due = Sync.objects.filter(look_at__lte=Now() - timedelta(seconds=late))
-    return due.exists() or (not late and Sync.objects.count() < len(LISTS))
+    """Whether any list waits to be read, for at least so many seconds; one never read waits since it was asked for."""
+    if Sync.objects.count() < len(LISTS):
+        Sync.objects.bulk_create([Sync(name=name) for name in LISTS], ignore_conflicts=True)
+    return Sync.objects.filter(look_at__lte=Now() - timedelta(seconds=late)).exists()
 
 
 def _claim(name: str, seconds: float) -> bool:
@@ -178,7 +183,11 @@ def read_waiting(client: itcare.Client, *, limit: int = READ_A_PASS) -> int:
     """Read the clusters that wait for it, parts only where somebody waits; answers how many were tried."""
     clusters = [cluster for cluster in waiting()[:limit] if take(cluster)]
     for cluster in clusters:
-        read_cluster(client, cluster, parts=cluster.wanted_at is not None)
+        try:
+            read_cluster(client, cluster, parts=cluster.wanted_at is not None)
+        except DatabaseError:
+            # It waits for its next turn, and must not be in the way of the others each time.
+            logger.exception("Cluster %s could not be read.", cluster.pk)
     return len(clusters)
 
 

@@ -128,7 +128,7 @@ class Network(models.Model):
     area = models.CharField(max_length=40, blank=True)
     environment = models.CharField(max_length=40, blank=True)
     scope = models.CharField(max_length=40, blank=True)
-    free_addresses = models.IntegerField(null=True)
+    free_addresses = models.BigIntegerField(null=True)
     listed_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -5,12 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import DataError
 from django.db.models.functions import Now
+from pytest_django import Settings
 
 from portal.catalog.targets import name_taken
 from portal.inventory import sync
+from portal.inventory.jobs import Reading
 from portal.inventory.models import Area, Cluster, Network, Region, Service, Sync
+from portal.itcare import Client
 from portal.upstream.client import client
+from portal.web.hints import Nudger
 from tests.sandbox.caller import Caller
 from tests.sandbox_server import Sandbox
 
@@ -57,6 +62,15 @@ def test_the_lists_are_read(small: Sandbox) -> None:
     ]
     assert Sync.objects.filter(read_at=None).count() == 0
     assert not sync.lists_due()
+
+
+def test_the_sweep_alone_reads_lists_that_nobody_ever_read(small: Sandbox, settings: Settings) -> None:
+    reading = Reading(Nudger())
+    reading.lists()
+    assert (Sync.objects.count(), Cluster.objects.count()) == (4, 0)
+    settings.SWEEP_PATIENCE_SECONDS = 0.0
+    reading.lists()
+    assert (Sync.objects.filter(read_at=None).count(), Cluster.objects.count()) == (0, 5)
 
 
 def test_what_is_not_due_is_not_read(small: Sandbox) -> None:
@@ -214,6 +228,44 @@ def test_one_that_fails_is_not_tried_again_at_once(small: Sandbox) -> None:
     assert [sync.read_waiting(client()) for _ in range(2)] == [5, 0]
     Cluster.objects.update(tried_at=Now() - sync.RETRY_AFTER - timedelta(seconds=1))
     assert sync.read_waiting(client()) == 1
+
+
+def test_the_largest_number_that_is_understood_is_stored(small: Sandbox) -> None:
+    networks = [{"id": number, "ipFreeNumber": 2**63 - 1} for number in (1, 2)]
+    small.set_faults(answers("/networks", 200, envelope(networks, 2)))
+    read_lists()
+    assert list(Network.objects.values_list("free_addresses", flat=True)) == [2**63 - 1] * 2
+    assert Sync.objects.exclude(failed="").count() == 0
+
+
+def test_what_the_database_does_not_take_is_not_in_the_way_of_others(
+    small: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_lists()
+    Cluster.objects.update(status="as it was")
+    sync.want(list(Cluster.objects.values_list("pk", flat=True)))
+    first = sync.waiting()[0]
+    keep, networks = sync._write, sync.read_networks
+
+    def write(row: Cluster, told: dict[str, object], **marks: object) -> None:
+        if row.pk == first.pk:
+            raise DataError
+        keep(row, told, **marks)
+
+    def read_networks(itcare: Client) -> None:
+        networks(itcare)
+        raise DataError
+
+    monkeypatch.setattr(sync, "_write", write)
+    assert sync.read_waiting(client()) == 5
+    assert list(Cluster.objects.filter(status="as it was").values_list("pk", flat=True)) == [first.pk]
+    monkeypatch.setattr(sync, "_write", keep)
+    monkeypatch.setattr(sync, "read_networks", read_networks)
+    read_lists()
+    assert dict(Sync.objects.exclude(failed="").values_list("name", "failed")) == {
+        "networks": "The portal could not keep what ITCare told."
+    }
+    assert not Cluster.objects.filter(status="as it was").exists()
 
 
 def test_hostile_values_are_cut_and_nothing_breaks(small: Sandbox) -> None:
