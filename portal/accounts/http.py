@@ -1,11 +1,16 @@
 """What a request is behind sign-in, for views and the type checker."""
 
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
 from django_htmx.middleware import HtmxDetails
 
 from portal.accounts.models import User
@@ -22,5 +27,19 @@ class Request(HttpRequest):
 
 
 def signed_in(view: Callable[Concatenate[Request, P], R]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
-    """Lead people who are not signed in to the sign-in page; the view then has a `Request`."""
-    return login_required(view)  # type: ignore[return-value]
+    """Lead people who are not signed in to the sign-in page, and then back; the view then has a `Request`."""
+    guarded = cast("Callable[Concatenate[HttpRequest, P], HttpResponseBase]", login_required(cast("Any", view)))
+
+    @wraps(view)
+    def lead(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if request.method == "POST" and not request.user.is_authenticated:
+            return redirect_to_login(_page_behind(request))
+        return guarded(request, *args, **kwargs)
+
+    return cast("Callable[Concatenate[HttpRequest, P], HttpResponseBase]", lead)
+
+
+def _page_behind(request: HttpRequest) -> str:
+    """The page that a form stood on: the address it was sent to may answer nothing but a POST."""
+    page = urlsplit(request.headers.get("Referer", ""))
+    return page.path if page.netloc == request.get_host() and page.path else resolve_url(settings.LOGIN_REDIRECT_URL)

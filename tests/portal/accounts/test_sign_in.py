@@ -176,3 +176,11 @@ def test_pages_of_an_account_write_no_row_each(person: Person, signed_in: Signed
     before = UserSession.objects.get().last_seen_at
     client.get("/accounts/sessions/")
     assert UserSession.objects.get().last_seen_at == before
+
+
+def test_one_who_was_signed_out_comes_back_to_the_page_of_the_form(client: Client) -> None:
+    page = "http://testserver/requests/7/"
+    answer = client.post("/requests/7/approve/", {"comment": "yes"}, headers={"referer": page})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/accounts/login/?next=/requests/7/")
+    elsewhere = client.post("/requests/7/approve/", headers={"referer": "http://elsewhere.example/requests/7/"})
+    assert elsewhere.headers["Location"] == "/accounts/login/?next=/"
