@@ -3,6 +3,7 @@
 import logging
 from typing import Final
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
@@ -42,11 +43,26 @@ def follow() -> int:
     for operation in held:
         try:
             _follow_one(client, operation, listed.get(operation.upstream_action_id or 0))
+        except SoftTimeLimitExceeded:
+            # Going on would end in the hard limit; the leases of the rest end by themselves.
+            raise
         except Exception:
             # One row that cannot be followed slows down by itself and must not stop the others.
             logger.exception("Operation %s could not be followed.", operation.pk)
             look_again(operation, 0, failed=True)
     return len(held)
+
+
+def link() -> int:
+    """Give succeeded creates the cluster that was not readable when they ended; answers how many."""
+    linked = 0
+    for operation in Operation.objects.filter(state=State.SUCCEEDED, kind="create", cluster=None).order_by("-pk")[:50]:
+        made = Cluster.objects.present().named(operation.name).filter(service=operation.service_id)
+        cluster = made.filter(first_seen_at__gte=operation.queued_at).first()
+        if cluster is not None:
+            rows = Operation.objects.filter(pk=operation.pk, cluster=None)
+            linked += rows.update(cluster=cluster, changed_at=Now())
+    return linked
 
 
 def _follow_one(client: itcare.Client, operation: Operation, action: itcare.Action | None) -> None:

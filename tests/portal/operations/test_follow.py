@@ -10,7 +10,7 @@ from portal.audit.models import Entry
 from portal.operations import follow
 from portal.operations.models import Action, ActionMessage, Operation, Secret
 from portal.operations.states import State
-from tests.cast import Cast, queued
+from tests.cast import Cast, cluster, queued
 from tests.portal.itcare.scripted import answer
 from tests.portal.operations.engine import LISTS_ACTIONS, answering, fault, followed, sent, tells, time_passes
 from tests.sandbox.caller import Caller
@@ -151,3 +151,19 @@ def test_one_that_cannot_be_followed_does_not_hold_up_the_others(cast: Cast, ups
     pass_by()
     states = Operation.objects.order_by("pk").values_list("state", flat=True)
     assert list(states) == ["running", "succeeded"]
+
+
+def test_a_create_that_ended_unread_gets_its_cluster_when_the_inventory_knows_it(cast: Cast) -> None:
+    earlier = cluster(cast.service, 1, name="newpostgre01", gone_at=datetime.now(UTC))
+    row = new(cast)
+    Operation.objects.filter(pk=row.pk).update(
+        state=State.SUCCEEDED, look_at=None, ended_at=datetime.now(UTC), password=None
+    )
+    elsewhere = cluster(cast.other_service, 2, name="newpostgre01")
+    assert follow.link() == 0
+    elsewhere.delete()
+    made = cluster(cast.service, 3, name="newpostgre01")
+    assert follow.link() == 1
+    row.refresh_from_db()
+    assert (row.cluster_id, earlier.pk != made.pk) == (made.pk, True)
+    assert follow.link() == 0

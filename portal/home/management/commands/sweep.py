@@ -13,7 +13,7 @@ from django.core.management import BaseCommand
 from portal.audit import heads
 from portal.changes import expire
 from portal.inventory.jobs import Reading
-from portal.operations import reveal, send
+from portal.operations import follow, reveal, send
 from portal.operations.sweep import Job, Nudges, once, sweep
 from portal.web.hints import Nudger
 
@@ -28,6 +28,7 @@ def jobs() -> list[Job]:
         Job("lapsed leases", send.lapse, pace),
         Job("due operations", nudges.send, pace),
         Job("running operations", nudges.follow, pace),
+        Job("clusters of succeeded creates", follow.link, 10),
         Job("unclear operations", nudges.settle, pace),
         Job("clusters that somebody waits for", reading.clusters, pace),
         Job("lists of ITCare", reading.lists, pace),
