@@ -4,6 +4,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
@@ -39,6 +40,9 @@ def settle() -> int:
             look_again(operation, error.retry_after or 0, failed=True)
         except LostRaceError:
             logger.info("Operation %s was moved by another.", operation.pk)
+        except SoftTimeLimitExceeded:
+            # Going on would end in the hard limit; the leases of the rest end by themselves.
+            raise
         except Exception:
             # One row that cannot be settled slows down by itself and must not stop the others.
             logger.exception("Operation %s could not be settled.", operation.pk)

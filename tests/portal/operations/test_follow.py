@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from pytest_django import Settings
 
 from portal.audit.models import Entry
@@ -167,3 +168,27 @@ def test_a_create_that_ended_unread_gets_its_cluster_when_the_inventory_knows_it
     row.refresh_from_db()
     assert (row.cluster_id, earlier.pk != made.pk) == (made.pk, True)
     assert follow.link() == 0
+
+
+def test_a_worker_whose_time_is_over_ends_its_pass(
+    cast: Cast, upstream: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first01", "second01"):
+        sent(new(cast, name=name))
+    tried: list[int] = []
+
+    def one(_client: object, operation: Operation, _action: object) -> None:
+        tried.append(operation.pk)
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(follow, "_follow_one", one)
+    with pytest.raises(SoftTimeLimitExceeded):
+        pass_by()
+    assert len(tried) == 1
+    # Held until their leases end, and then free for the next pass.
+    assert Operation.objects.exclude(lease_until=None).count() == 2
+    monkeypatch.undo()
+    assert pass_by() == 0
+    time_passes()
+    assert follow.follow() == 2
+    assert not Operation.objects.exclude(lease_until=None).exists()

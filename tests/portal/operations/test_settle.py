@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import F
 from pytest_django import Settings
 
 from portal.audit.models import Entry
 from portal.inventory.models import Cluster
+from portal.operations import settle
 from portal.operations.models import Action, Attempt, Operation
 from tests.cast import Cast, queued
 from tests.portal.operations.engine import fault, followed, posts, sent, settled, tells, time_passes
@@ -171,3 +173,19 @@ def test_one_that_cannot_be_settled_does_not_hold_up_the_others(cast: Cast, upst
     settled(first)
     states = Operation.objects.order_by("pk").values_list("pk", "state")
     assert list(states) == [(first.pk, "unclear"), (second.pk, "running")]
+
+
+def test_a_worker_whose_time_is_over_ends_its_pass(
+    cast: Cast, upstream: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = unclear(cast, upstream, "drop")
+
+    def one(_client: object, _operation: Operation) -> None:
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(settle, "_settle_one", one)
+    with pytest.raises(SoftTimeLimitExceeded):
+        settled(row)
+    monkeypatch.undo()
+    time_passes()
+    assert settled(row).state == "running"
