@@ -62,7 +62,10 @@ def secrets_are_strong(**_options: object) -> list[checks.CheckMessage]:
 
 def upstream_is_reached_safely(**_options: object) -> list[checks.CheckMessage]:
     """E003: the client secret and tokens travel over HTTPS, except to this machine or a neighbour in its network."""
-    hint = "Use https://; http:// is for 127.0.0.1, localhost and names without a dot, as containers have."
+    hint = (
+        "Use https://, without user, query or fragment; http:// is for 127.0.0.1, localhost and names without a dot, "
+        "as containers have."
+    )
     return [
         checks.Error(f"{name} is no address that a secret may be sent to.", hint, id="portal.E003")
         for name in ITCARE_ADDRESSES
@@ -74,7 +77,9 @@ def _safe(address: str) -> bool:
     url = urlsplit(address)
     host = url.hostname or ""
     near = host in {"127.0.0.1", "::1"} or not set(host) & {".", ":"}
-    return bool(host) and (url.scheme == "https" or (url.scheme == "http" and near))
+    # The client takes no such address, and would say so only when something is sent.
+    plain = "@" not in url.netloc and not url.query and not url.fragment
+    return bool(host) and plain and (url.scheme == "https" or (url.scheme == "http" and near))
 
 
 def what_can_be_ordered(**_options: object) -> list[checks.CheckMessage]:
