@@ -45,7 +45,10 @@ class KindForm(forms.Form):
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="The approver reads this, and it stays in the history.",
-        error_messages={"required": "Say why: the approver decides on it."},
+        error_messages={
+            "required": "Say why: the approver decides on it.",
+            "max_length": "At most %(limit_value)d characters; these are %(show_value)d.",
+        },
     )
 
     def __init__(self, *args: Any, user: User, cluster: Cluster | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - Django's

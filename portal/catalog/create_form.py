@@ -44,7 +44,10 @@ class CreateForm(KindForm):
         max_length=200,
         help_text="5 to 60 small letters and digits. Capitals become small letters.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "data-lowercase": "true"}),
-        error_messages={"required": "Give the cluster a name."},
+        error_messages={
+            "required": "Give the cluster a name.",
+            "max_length": f"The name has %(show_value)d characters; it needs {SHORTEST_NAME} to {LONGEST_NAME}.",
+        },
     )
     topology = forms.ChoiceField(
         label="Topology",
@@ -101,7 +104,10 @@ class CreateForm(KindForm):
         label="Trigram",
         max_length=40,
         help_text="Three letters or digits that mark your application.",
-        error_messages={"required": "Give the trigram: three letters or digits."},
+        error_messages={
+            "required": "Give the trigram: three letters or digits.",
+            "max_length": "The trigram is exactly three letters or digits.",
+        },
     )
     node_prefix = forms.CharField(
         label="Prefix of the node names",
@@ -109,6 +115,9 @@ class CreateForm(KindForm):
         max_length=200,
         help_text="5 to 12 capital letters or digits. High availability only.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={
+            "max_length": f"The prefix has %(show_value)d characters; it needs {SHORTEST_PREFIX} to {LONGEST_PREFIX}."
+        },
     )
     tls = forms.ChoiceField(
         label="TLS",
@@ -134,6 +143,7 @@ class CreateForm(KindForm):
                 "data-warning": "Longer than 20: accepted here, but ITCare's other products take at most 20.",
             },
         ),
+        error_messages={"max_length": "The password has at most %(limit_value)d characters (it has %(show_value)d)."},
     )
 
     field_order = [
@@ -157,6 +167,11 @@ class CreateForm(KindForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
         super().__init__(*args, **kwargs)
         self.original_name = ""
+        if not self.is_bound and self.initial.get("password") == TYPED:
+            sentence = (
+                "What you typed for this draft is not kept when you change it: type it again, or the portal makes one."
+            )
+            self.warnings.update(adm_password=sentence)
         services = Service.objects.askable_by(self.user)
         self._choices("service_id", [(service.upstream_id, service_words(service)) for service in services])
         self._choices("product_code", products.product_choices())

@@ -1,6 +1,10 @@
 """The forms of a decision."""
 
+from typing import Final
+
 from django import forms
+
+_TOO_LONG: Final = {"max_length": "At most %(limit_value)d characters; these are %(show_value)d."}
 
 
 class ApproveForm(forms.Form):
@@ -12,6 +16,7 @@ class ApproveForm(forms.Form):
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Needed to reject.",
+        error_messages=_TOO_LONG,
     )
 
 
@@ -23,5 +28,5 @@ class RejectForm(ApproveForm):
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Needed to reject.",
-        error_messages={"required": "Say why you reject it: the requester reads this."},
+        error_messages={**_TOO_LONG, "required": "Say why you reject it: the requester reads this."},
     )

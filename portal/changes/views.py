@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.accounts.http import Request, signed_in
 from portal.audit.record import record_refusal
@@ -22,7 +22,7 @@ from portal.changes.forms import ApproveForm, RejectForm
 from portal.changes.models import Change, State
 from portal.operations.start import busy
 from portal.operations.states import LostRaceError
-from portal.web.answers import SeeOther
+from portal.web.answers import SeeOther, form_of
 from portal.web.live import stamp, unchanged
 from portal.web.paging import page
 
@@ -82,7 +82,7 @@ def new(request: Request, kind: str) -> HttpResponse:
         raise PermissionDenied(why_not)
     token = _token(request)
     if request.method == "POST" and (earlier := submit.already(request.user, token)):
-        return _see(earlier)
+        return _sent_before(request, entry, earlier)
     draft = _draft(request)
     if draft and (draft.state != State.DRAFT or policy.why_not_own(request.user, draft)):
         messages.error(request, "This is no draft of yours any more: it was not changed.")
@@ -107,6 +107,14 @@ def _take(request: Request, entry: Kind, draft: Change | None, token: uuid.UUID)
     if request.POST.get("send") != "now":
         return _see(change)
     return _submit(request, change)
+
+
+def _sent_before(request: Request, entry: Kind, earlier: Change) -> HttpResponse:
+    """Lead to what the form has led to before; tell somebody who has changed it since that this changed nothing."""
+    form = entry.form(request.POST, user=request.user)
+    if form.is_valid() and (form.parameters, form.cleaned_data["reason"]) != (earlier.parameters, earlier.why):
+        messages.warning(request, "This form was sent before and led to this request; what was sent now is not in it.")
+    return _see(earlier)
 
 
 def _fits(entry: Kind, form: KindForm) -> bool:
@@ -157,7 +165,7 @@ def detail(request: Request, change_id: int) -> HttpResponse:
     return _page(request, _get(request, change_id))
 
 
-@require_POST
+@form_of("change")
 @signed_in
 def submit_draft(request: Request, change_id: int) -> HttpResponse:
     """File the person's own draft."""
@@ -177,7 +185,7 @@ def submit_draft(request: Request, change_id: int) -> HttpResponse:
     return _submit(request, change)
 
 
-@require_POST
+@form_of("change")
 @signed_in
 def approve(request: Request, change_id: int) -> HttpResponse:
     """Agree to a request."""
@@ -198,7 +206,7 @@ def approve(request: Request, change_id: int) -> HttpResponse:
     return _see(change)
 
 
-@require_POST
+@form_of("change")
 @signed_in
 def reject(request: Request, change_id: int) -> HttpResponse:
     """Say no to a request."""
@@ -216,7 +224,7 @@ def reject(request: Request, change_id: int) -> HttpResponse:
     return _see(change)
 
 
-@require_POST
+@form_of("change")
 @signed_in
 def withdraw(request: Request, change_id: int) -> HttpResponse:
     """Take one's own request back."""

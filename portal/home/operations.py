@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from portal.accounts.http import Request, signed_in
 from portal.accounts.models import User
@@ -24,7 +24,7 @@ from portal.operations import reveal as revealing
 from portal.operations.models import Operation
 from portal.operations.states import LostRaceError, State
 from portal.sealing import SealBroken
-from portal.web.answers import SeeOther
+from portal.web.answers import SeeOther, form_of
 from portal.web.live import stamp, unchanged
 from portal.web.paging import page
 
@@ -82,7 +82,7 @@ def _share(operation: Operation, seconds: float) -> int | None:
     return min(95, int(100 * (timezone.now() - operation.sent_at).total_seconds() / seconds))
 
 
-@require_POST
+@form_of("operation")
 @signed_in
 def cancel(request: Request, operation_id: int) -> HttpResponse:
     """Take an operation back that has not been sent."""
@@ -102,7 +102,7 @@ def cancel(request: Request, operation_id: int) -> HttpResponse:
     return SeeOther(operation.get_absolute_url())
 
 
-@require_POST
+@form_of("operation")
 @signed_in
 def reveal(request: Request, operation_id: int) -> HttpResponse:
     """Show the generated password, once, after signing in again."""

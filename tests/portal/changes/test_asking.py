@@ -183,6 +183,30 @@ def test_a_second_submit_of_the_same_form_leads_to_the_same_request(cast: Cast, 
     assert Secret.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, []),
+        ({"disk_size": "41"}, ["This form was sent before and led to this request; what was sent now is not in it."]),
+    ],
+)
+def test_who_sends_a_form_again_with_other_words_is_told_that_they_are_not_taken(
+    cast: Cast, changed: dict[str, str], told: list[str]
+) -> None:
+    browser, sent = signed_in(cast.developer), form_data()
+    browser.post(ADDRESS, sent)
+    again = browser.post(ADDRESS, {**sent, **changed})
+    page = Page.of(browser.get(again["Location"]).content)
+    assert [note.text for box in page.all(class_="messages") for note in box.all("p")] == told
+
+
+@pytest.mark.parametrize(("password", "told"), [("Test123@2022", 1), ("", 0)])
+def test_who_changes_a_draft_is_told_that_a_typed_password_is_not_kept(cast: Cast, password: str, told: int) -> None:
+    change = draft(cast.developer, adm_password=password)
+    page = Page.of(signed_in(cast.developer).get(f"{ADDRESS}?draft={change.pk}").content)
+    assert len(page.all(id="id_adm_password_warning")) == told
+
+
 def test_a_form_that_was_sent_stays_sent_when_what_it_asked_for_is_no_longer_possible(cast: Cast) -> None:
     browser, sent = signed_in(cast.developer), form_data(send="now")
     first = browser.post(ADDRESS, sent)

@@ -80,7 +80,7 @@ def test_a_rejection_needs_a_reason_and_is_read_by_the_requester(cast: Cast) -> 
 @pytest.mark.parametrize(
     ("comment", "sentence"),
     [
-        ("n" * 1001, "Ensure this value has at most 1000 characters (it has 1001)."),
+        ("n" * 1001, "At most 1000 characters; these are 1001."),
         ("a\0b", "Null characters are not allowed."),
     ],
 )

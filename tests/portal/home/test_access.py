@@ -1,6 +1,7 @@
 """Who gets which answer at which address. An address that is missing from the table fails.
 
-404: not yours to see. 403: not yours to do. 405: wrong method. 302: sign in (again). 303: done. 422: the form lacks
+404: not yours to see. 403: not yours to do. 405: wrong method. 302: sign in (again). 303: done, or where
+the form is. 422: the form lacks
 something.
 """
 
@@ -45,9 +46,9 @@ TABLE = {
     ("operations", "POST"): "        405  405  405  405  405  405  405  405  405",
     ("operation", "GET"): "          302  200  200  404  200  200  200  200  302",
     ("operation", "POST"): "         405  405  405  405  405  405  405  405  405",
-    ("cancel_operation", "GET"): "   405  405  405  405  405  405  405  405  405",
+    ("cancel_operation", "GET"): "   303  303  303  303  303  303  303  303  303",
     ("cancel_operation", "POST"): "  302  303  403  404  303  303  403  403  302",
-    ("reveal_password", "GET"): "    405  405  405  405  405  405  405  405  405",
+    ("reveal_password", "GET"): "    303  303  303  303  303  303  303  303  303",
     ("reveal_password", "POST"): "   302  302  403  404  403  403  403  403  302",
     ("audit", "GET"): "              302  200  200  200  200  200  200  200  302",
     ("audit", "POST"): "             405  405  405  405  405  405  405  405  405",
@@ -62,13 +63,13 @@ TABLE = {
     ("new_change", "POST"): "        302  303  303  422  403  403  403  403  302",
     ("change", "GET"): "             302  200  200  404  200  200  200  200  302",
     ("change", "POST"): "            405  405  405  405  405  405  405  405  405",
-    ("submit_change", "GET"): "      405  405  405  405  405  405  405  405  405",
+    ("submit_change", "GET"): "      303  303  303  303  303  303  303  303  303",
     ("submit_change", "POST"): "     302  303  403  404  403  403  403  403  302",
-    ("approve_change", "GET"): "     405  405  405  405  405  405  405  405  405",
+    ("approve_change", "GET"): "     303  303  303  303  303  303  303  303  303",
     ("approve_change", "POST"): "    302  403  403  404  303  303  403  403  302",
-    ("reject_change", "GET"): "      405  405  405  405  405  405  405  405  405",
+    ("reject_change", "GET"): "      303  303  303  303  303  303  303  303  303",
     ("reject_change", "POST"): "     302  403  403  404  303  303  403  403  302",
-    ("withdraw_change", "GET"): "    405  405  405  405  405  405  405  405  405",
+    ("withdraw_change", "GET"): "    303  303  303  303  303  303  303  303  303",
     ("withdraw_change", "POST"): "   302  303  403  404  403  403  403  403  302",
     ("approvals", "GET"): "          302  200  200  200  200  200  200  200  302",
     ("approvals", "POST"): "         405  405  405  405  405  405  405  405  405",
@@ -130,6 +131,23 @@ def browser_of(world: World, who: str) -> Client:
     if who == "leaver":
         User.objects.filter(pk=person.pk).update(is_active=False)
     return browser
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        ("cancel_operation", "operation"),
+        ("reveal_password", "operation"),
+        ("submit_change", "change"),
+        ("approve_change", "change"),
+        ("reject_change", "change"),
+        ("withdraw_change", "change"),
+    ],
+)
+def test_who_comes_to_a_form_s_address_without_the_form_is_led_to_its_page(name: str, page: str) -> None:
+    answers = [Client().get(reverse(name, args=[7])), Client().head(reverse(name, args=[7]))]
+    assert [(answer.status_code, answer["Location"]) for answer in answers] == [(303, reverse(page, args=[7]))] * 2
+    assert Client().put(reverse(name, args=[7])).status_code == 405
 
 
 def walk(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, str]]:
