@@ -78,7 +78,10 @@ def test_a_team_is_given_services_also_unknown_ones(cast: Cast) -> None:
     ]
 
 
-@pytest.mark.parametrize(("words", "said"), [(["nobody", "123"], "No team"), (["beta", "555", "0"], "positive")])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["nobody", "123"], "No team"), (["beta", "555", "0"], "positive"), (["beta", "9223372036854775808"], "at most")],
+)
 def test_a_wrong_grant_grants_nothing(cast: Cast, words: list[str], said: str) -> None:
     before = Grant.objects.count()
     with pytest.raises(CommandError, match=said):

@@ -1,6 +1,7 @@
 """manage.py grant_service TEAM_SLUG SERVICE_ID...: gives a team services."""
 
 from argparse import ArgumentParser
+from typing import Final
 
 from django.core.management import BaseCommand, CommandError
 from django.db import transaction
@@ -8,6 +9,9 @@ from django.db import transaction
 from portal.accounts.models import Team
 from portal.audit.record import record
 from portal.inventory.models import Grant, Service
+
+# ITCare's numbers are 64 bits wide (API.md 7).
+LARGEST: Final = 2**63 - 1
 
 
 class Command(BaseCommand):
@@ -24,14 +28,14 @@ class Command(BaseCommand):
         """Make the grants, all or none.
 
         Raises:
-            CommandError: no team has that slug, or a number is not positive.
+            CommandError: no team has that slug, or a number is none that ITCare can have.
         """
         found = Team.objects.filter(slug=team).first()
         if found is None:
             message = f"No team has the slug {team!r}. Make it in the administration, or look the slug up there."
             raise CommandError(message)
-        if min(services) < 1:
-            message = "Service numbers are positive."
+        if min(services) < 1 or max(services) > LARGEST:
+            message = f"Service numbers are positive, and at most {LARGEST}."
             raise CommandError(message)
         with transaction.atomic():
             made = []
