@@ -1,4 +1,4 @@
-"""A generated password is shown once, to the person who asked, who signed in again just before (DESIGN 6)."""
+"""A generated password is shown once, to the person who asked, who signed in again just before."""
 
 from datetime import timedelta
 
