@@ -3,6 +3,8 @@
 import ast
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,24 @@ def test_env_file_that_is_missing_is_an_error(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("PORTAL_ENV_FILE", str(tmp_path / "nothing"))
     with pytest.raises(FileNotFoundError):
         load_env_file()
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (
+            None,
+            (
+                "Set the SECRET_KEY environment variable. "
+                "PORTAL_ENV_FILE can name a file with the environment, for example var/demo.env."
+            ),
+        ),
+        ("nothing", "PORTAL_ENV_FILE names nothing, which is not there. The demo writes var/demo.env when it starts."),
+    ],
+)
+def test_manage_py_says_what_its_environment_lacks(file: str | None, said: str) -> None:
+    given = {"PORTAL_ENV_FILE": file} if file else {}
+    done = subprocess.run(
+        [sys.executable, ROOT / "manage.py", "showmigrations"], env=given, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.strip()) == (1, said)
