@@ -28,7 +28,7 @@ def approve(change: Change, user: User, comment: str) -> Operation:
     _allow(policy.why_not_decide(user, change), "change.approve", change, user)
     try:
         with transaction.atomic():
-            change = _locked(change)
+            change = _locked(change, user)
             if lapsed := _lapsed(change):
                 raise NotPossibleError(lapsed)
             if broken := change.entry.broken(change.parameters, change.cluster, change.service):
@@ -62,7 +62,7 @@ def reject(change: Change, user: User, comment: str) -> None:
     """
     _allow(policy.why_not_decide(user, change), "change.reject", change, user)
     with transaction.atomic():
-        change = _locked(change)
+        change = _locked(change, user)
         _decide(change, user, Decision.Verdict.REJECT, comment)
         change.move(State.REJECTED, actor=user, detail={"comment": comment})
 
@@ -98,12 +98,18 @@ def _allow(why_not: str, verb: str, change: Change, user: User) -> None:
     raise NotAllowedError(why_not)
 
 
-def _locked(change: Change) -> Change:
-    """The pending change under a row lock: two deciders follow each other, the second finds it decided."""
+def _locked(change: Change, user: User) -> Change:
+    """The pending change under a row lock: two deciders follow each other, the second finds it decided.
+
+    The right to decide is asked again under the lock, since it may have been taken away meanwhile.
+    """
     rows = Change.objects.select_for_update(of=("self",)).select_related("service", "cluster__service", "requester")
     locked = rows.select_related("password").get(pk=change.pk)
     if locked.state != State.PENDING:
         message = f"change {change.pk} is {locked.state}"
+        raise LostRaceError(message)
+    if policy.why_not_decide(User.objects.get(pk=user.pk), locked):
+        message = f"{user} may no longer decide change {change.pk}"
         raise LostRaceError(message)
     return locked
 

@@ -1,6 +1,7 @@
 """Follows running operations to their end, in one pass over ITCare's list of actions (ARCHITECTURE 3)."""
 
 import logging
+from datetime import timedelta
 from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -56,7 +57,8 @@ def follow() -> int:
 def link() -> int:
     """Give succeeded creates the cluster that was not readable when they ended; answers how many."""
     linked = 0
-    for operation in Operation.objects.filter(state=State.SUCCEEDED, kind="create", cluster=None).order_by("-pk")[:50]:
+    lately = Operation.objects.filter(ended_at__gte=Now() - timedelta(days=1))
+    for operation in lately.filter(state=State.SUCCEEDED, kind="create", cluster=None).order_by("pk"):
         made = Cluster.objects.present().named(operation.name).filter(service=operation.service_id)
         cluster = made.filter(first_seen_at__gte=operation.queued_at).first()
         if cluster is not None:

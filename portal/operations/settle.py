@@ -58,8 +58,8 @@ def _settle_one(client: itcare.Client, operation: Operation) -> None:
     if attempt.proof in NOTHING_EXECUTED:
         _fail(operation, attempt)
         return
-    if attempt.upstream_action_id:
-        _adopt(operation, client.action(attempt.upstream_action_id), "the sender's own late answer")
+    if attempt.upstream_action_id and (late := _read(client, attempt.upstream_action_id)):
+        _adopt(operation, late, "the sender's own late answer")
         return
     found = client.actions(resource_name=operation.name).items
     fitting = [action for action in found if _ours(action, operation, attempt)]
@@ -71,6 +71,14 @@ def _settle_one(client: itcare.Client, operation: Operation) -> None:
         _succeed(operation, cluster)
     else:
         _tell(operation, _nothing(attempt))
+
+
+def _read(client: itcare.Client, number: int) -> itcare.Action | None:
+    """The action of that number; None where ITCare does not know it, and it has to be looked for."""
+    try:
+        return client.action(number)
+    except itcare.NotFound:
+        return None
 
 
 def _ours(action: itcare.Action, operation: Operation, attempt: Attempt) -> bool:

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 # Seconds after which a pass that is still wanted is nudged again.
 PASS_AGAIN: Final = 1.5
 NUDGES_A_PASS: Final = 200
+# Seconds of one pass that the sweep gives to sending by itself: where the upstream hangs, other work waits.
+OWN_SENDS: Final = 10.0
 
 
 @dataclass
@@ -41,9 +43,15 @@ def sweep(jobs: Sequence[Job], stop: Event) -> None:
         for job in jobs:
             if stop.is_set():
                 return
-            if job.due <= time.monotonic():
-                _run(job)
+            # Between two slow jobs the heartbeat, which is the first, must not fall silent.
+            _run_if_due(jobs[0])
+            _run_if_due(job)
         stop.wait(settings.SWEEP_SECONDS)
+
+
+def _run_if_due(job: Job) -> None:
+    if job.due <= time.monotonic():
+        _run(job)
 
 
 def once(jobs: Sequence[Job]) -> None:
@@ -75,8 +83,11 @@ class Nudges:
         for number in due.values_list("pk", flat=True)[:NUDGES_A_PASS]:
             if not self._nudge(tasks.send_operation, number):
                 break
-        for number in late(Q(state=State.QUEUED)).values_list("pk", flat=True)[:10]:
+        end = time.monotonic() + OWN_SENDS
+        for number in late(Q(state=State.QUEUED)).values_list("pk", flat=True)[:NUDGES_A_PASS]:
             send.send(number)
+            if time.monotonic() > end:
+                break
 
     def follow(self) -> None:
         """Nudge the pass over running operations; make it ourselves if nobody did in time."""
