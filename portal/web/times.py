@@ -31,7 +31,9 @@ def distance(moment: datetime, now: datetime) -> str:
         return "just now"
     for unit, word in ((2 * DAY, "days"), (HOUR, "h"), (MINUTE, "min"), (1, "s")):
         if size >= unit:
-            words = f"{size // (DAY if word == 'days' else unit)} {word}"
+            whole = DAY if word == "days" else unit
+            # What lies ahead is rounded up: seven days less a second are not six.
+            words = f"{-(-size // whole) if seconds < 0 else size // whole} {word}"
             break
     return f"{words} ago" if seconds > 0 else f"in {words}"
 

@@ -27,10 +27,11 @@
   const distance = (seconds) => {
     const size = Math.abs(seconds);
     if (size < 5) return "just now";
+    const whole = seconds < 0 ? Math.ceil : Math.floor; // seven days less a second ahead are not six
     let words = `${size} s`;
-    if (size >= 2 * DAY) words = `${Math.floor(size / DAY)} days`;
-    else if (size >= HOUR) words = `${Math.floor(size / HOUR)} h`;
-    else if (size >= MINUTE) words = `${Math.floor(size / MINUTE)} min`;
+    if (size >= 2 * DAY) words = `${whole(size / DAY)} days`;
+    else if (size >= HOUR) words = `${whole(size / HOUR)} h`;
+    else if (size >= MINUTE) words = `${whole(size / MINUTE)} min`;
     return seconds > 0 ? `${words} ago` : `in ${words}`;
   };
 

@@ -7,7 +7,7 @@ from pytest_django.live_server_helper import LiveServer
 from portal.changes.models import Change
 from tests.browser.conftest import SignIn
 from tests.browser.steps import fill_in
-from tests.cast import Cast
+from tests.cast import PASSWORD, Cast
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -83,3 +83,28 @@ def test_what_was_typed_survives_an_error_but_the_password_does_not(tab: Page) -
     expect(tab.get_by_label("Why")).to_have_value("Because.")
     expect(tab.get_by_label("Administrator password")).to_have_value("")
     assert "Typed-by-hand-01" not in tab.content()
+
+
+def test_what_was_typed_outlives_the_way_back_and_a_session_that_ended(tab: Page) -> None:
+    form = tab.url
+    fill_in(tab, reason="Because.")
+    tab.get_by_label("Administrator password").fill("Typed-by-hand-01")
+    tab.goto(form.replace("/requests/new/create/", "/clusters/"))
+    tab.go_back()
+    expect(tab.get_by_label("Why")).to_have_value("Because.")
+    expect(tab.get_by_label("Administrator password")).to_have_value("")
+    assert "Typed-by-hand-01" not in tab.evaluate("JSON.stringify(sessionStorage)")
+
+    tab.context.clear_cookies(name="sessionid")
+    tab.get_by_role("button", name="Check and go on").click()
+    tab.locator("[name=login]").fill("developer@example.com")
+    tab.get_by_label("Password").fill(PASSWORD)
+    tab.get_by_role("button", name="Sign in").click()
+    expect(tab).to_have_url(form)
+    expect(tab.get_by_role("status").filter(has_text="put back")).to_be_visible()
+    expect(tab.locator("[name=network_id]")).to_have_value("132")
+    tab.get_by_role("button", name="Check and go on").click()
+    expect(tab.locator("#live")).to_have_attribute("data-state", "draft")
+
+    tab.goto(form)
+    expect(tab.get_by_label("Why")).to_have_value("")
