@@ -1,6 +1,7 @@
 """TLS: only a trusted certificate of the right name gets a request, and deadlines hold there too."""
 
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -45,6 +46,21 @@ def certificate(folder: Path, address: str) -> Path:
     return path
 
 
+def whole_request(connection: socket.socket) -> bytes:
+    """Read a request with its body: closing on bytes that were not read resets the connection, and the answer is lost."""
+    request = connection.recv(65_536)
+    while b"\r\n\r\n" not in request:
+        request += connection.recv(65_536)
+    head, _, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head.lower())
+    missing = (int(length[1]) if length else 0) - len(body)
+    while missing > 0:
+        piece = connection.recv(65_536)
+        request += piece
+        missing -= len(piece)
+    return request
+
+
 @contextmanager
 def tls_server(pem: Path, reply: Answer) -> Iterator[tuple[str, list[bytes]]]:
     """Serve one connection after another over TLS; gives the address and the requests that came."""
@@ -59,7 +75,7 @@ def tls_server(pem: Path, reply: Answer) -> Iterator[tuple[str, list[bytes]]]:
             except OSError:
                 return
             with plain, suppress(OSError), context.wrap_socket(plain, server_side=True) as connection:
-                requests.append(connection.recv(65_536))
+                requests.append(whole_request(connection))
                 if callable(reply):
                     reply(connection)
                 else:
