@@ -47,17 +47,14 @@ def certificate(folder: Path, address: str) -> Path:
 
 
 def whole_request(connection: socket.socket) -> bytes:
-    """Read a request with its body: closing on bytes that were not read resets the connection, and the answer is lost."""
-    request = connection.recv(65_536)
-    while b"\r\n\r\n" not in request:
-        request += connection.recv(65_536)
-    head, _, body = request.partition(b"\r\n\r\n")
-    length = re.search(rb"content-length: (\d+)", head.lower())
-    missing = (int(length[1]) if length else 0) - len(body)
-    while missing > 0:
-        piece = connection.recv(65_536)
+    """Read a request with its body: closing on bytes that were not read resets the connection and loses the answer."""
+    request = b""
+    while piece := connection.recv(65_536):
         request += piece
-        missing -= len(piece)
+        head, end, body = request.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head.lower())
+        if end and len(body) >= (int(length[1]) if length else 0):
+            break
     return request
 
 
