@@ -263,6 +263,8 @@ ITCARE_SIZINGS = env.list(
     "ITCARE_SIZINGS",
     default=["2cpu2gb", "2cpu4gb", "2cpu8gb", "4cpu8gb", "4cpu16gb", "8cpu16gb", "8cpu32gb", "16cpu64gb"],
 )
+# Areas with their zones, where ITCare does not list its regions (API.md A4).
+ITCARE_AREAS = env.list("ITCARE_AREAS", default=["EB:EB-A|EB-B|EB-C", "EB-QA:EB-A|EB-B|EB-C"])
 # The wire word for high availability (API.md A7).
 ITCARE_HA_TOPOLOGY = env.str("ITCARE_HA_TOPOLOGY", default="HA")
 # Where this ITCare differs from what API.md 17 assumes: fields of portal.itcare.Assumptions, e.g. first_page=1.
@@ -277,6 +279,8 @@ FOLLOW_SECONDS = env.float("FOLLOW_SECONDS", default=10.0)
 SETTLE_SECONDS = env.float("SETTLE_SECONDS", default=20.0)
 SETTLE_GRACE_SECONDS = env.float("SETTLE_GRACE_SECONDS", default=900.0)
 SYNC_SECONDS = env.float("SYNC_SECONDS", default=60.0)
+# Clusters that the background reads in a minute: version, size and topology are only on each cluster's own page.
+FILL_PER_MINUTE = env.int("FILL_PER_MINUTE", default=60)
 OVERDUE_SECONDS = env.float("OVERDUE_SECONDS", default=4 * 3600.0)
 CHANGE_SECONDS = env.float("CHANGE_SECONDS", default=7 * 86400.0)
 DRAFT_SECONDS = env.float("DRAFT_SECONDS", default=86400.0)

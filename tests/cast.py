@@ -51,7 +51,9 @@ def cast(db: None) -> Cast:
         area = Area.objects.create(region=region, name=name, is_default=name == "EB")
         Zone.objects.bulk_create(Zone(area=area, name=f"EB-{letter}") for letter in zones)
     for number, area_name in {132: "EB-QA", 142: "EB"}.items():
-        Network.objects.create(upstream_id=number, name=f"EB_{number}", area=area_name, region="EB")
+        Network.objects.create(
+            upstream_id=number, name=f"EB_{number}", area=area_name, region="EB", listed_at=timezone.now()
+        )
 
     def person(name: str, **flags: Any) -> User:  # noqa: ANN401 - as create_user takes them
         return User.objects.create_user(f"{name}@example.com", PASSWORD, **flags)

@@ -84,6 +84,13 @@ class Kind(ABC):
     # A kind that makes a password shows it once to its requester.
     makes_password: ClassVar[bool] = False
 
+    # An answer without an action ends the operation (API.md A10).
+    empty_answer_ends: ClassVar[bool] = False
+    # When it has succeeded the cluster is no more.
+    removes: ClassVar[bool] = False
+    # Asked for on a cluster; a kind that makes one is asked for on its own.
+    on_cluster: ClassVar[bool] = True
+
     @abstractmethod
     def title(self, parameters: Parameters, cluster: Cluster | None) -> str:
         """Return what is asked for, in one line."""
@@ -99,6 +106,17 @@ class Kind(ABC):
     @abstractmethod
     def broken(self, parameters: Parameters, cluster: Cluster | None, service: Service) -> Sequence[str]:
         """Return a sentence for each condition that does not hold now, by what the inventory knows."""
+
+    def also_holds(self, parameters: Parameters) -> Sequence[Cluster]:  # noqa: ARG002 - most kinds hold one cluster
+        """Return further clusters on which nothing else may run meanwhile."""
+        return []
+
+    def look(self, client: itcare.Client, parameters: Parameters, cluster: Cluster | None) -> None:  # noqa: B027
+        """Read afresh, just before sending, what the conditions rest on besides the cluster's own page.
+
+        Raises:
+            ItcareError: it was not read, so the conditions cannot be checked.
+        """
 
     @abstractmethod
     def payload(self, parameters: Parameters) -> dict[str, object]:

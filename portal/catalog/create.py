@@ -40,6 +40,7 @@ class Create(Kind):
     label = "Create a cluster"
     form = CreateForm
     makes_password = True
+    on_cluster = False
     words = Words(
         does="ITCare creates a new PostgreSQL cluster in the chosen service.",
         interrupts="Nothing that exists is touched.",
@@ -83,7 +84,8 @@ class Create(Kind):
         """Return what stands in the way: the name was taken meanwhile, or the network is gone."""
         sentences = [name_taken(parameters["name"])]
         # Where the list could not be read (API.md A3) nothing is known of any network.
-        if not Network.objects.filter(upstream_id=parameters["network_id"]).exists() and Network.objects.exists():
+        known = Network.objects.filter(upstream_id=parameters["network_id"])
+        if not known.exists() and Network.objects.filter(listed_at__isnull=False).exists():
             sentences.append("The network no longer exists.")
         return [sentence for sentence in sentences if sentence]
 

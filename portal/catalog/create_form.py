@@ -12,7 +12,7 @@ from portal.catalog.base import KindForm
 from portal.catalog.targets import name_taken
 from portal.inventory.models import Area, Network, Service, Zone
 from portal.sealing import SecretText
-from portal.web.forms import FilteredSelect
+from portal.web.forms import FilteredSelect, SuggestingInput
 
 STANDALONE: Final = "STANDALONE"
 HA: Final = "HA"
@@ -213,13 +213,15 @@ class CreateForm(KindForm):
         networks = list(Network.objects.all())
         field = self.fields["network_id"]
         assert isinstance(field, forms.TypedChoiceField)  # noqa: S101 - for the type checker
-        if not networks:
-            # The list is a guess (API.md A3): without it the number is typed.
+        if all(network.listed_at is None for network in networks):
+            # The list is a guess (API.md A3): without it the number is typed, those that clusters tell are suggested.
+            known = [(network.upstream_id, network_words(network)) for network in networks]
             sentence = f"The network is a number of ITCare, from 1 to {LARGEST_NUMBER}."
             self.fields["network_id"] = forms.IntegerField(
                 label=field.label,
                 min_value=1,
                 max_value=LARGEST_NUMBER,
+                widget=SuggestingInput(known),
                 help_text="ITCare's number of the network.",
                 error_messages=dict.fromkeys(("required", "invalid", "min_value", "max_value"), sentence),
             )

@@ -80,8 +80,10 @@ class Change(models.Model):
     requester = models.ForeignKey(User, models.PROTECT, related_name="changes")
     why = models.CharField(max_length=500)
     parameters = models.JSONField()
+    shown = models.JSONField(default=list, help_text="What changes, old and new, as it stood when it was asked.")
     notes = models.JSONField(default=dict, help_text="What was said at a field although its value was accepted.")
     revision = models.CharField(max_length=64, blank=True)
+    cluster_status = models.CharField(max_length=40, blank=True, help_text="Of the cluster, when this was asked.")
     digest = models.CharField(max_length=64)
     password = models.OneToOneField(Secret, models.PROTECT, null=True, related_name="change")
 

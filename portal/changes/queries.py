@@ -1,7 +1,50 @@
 """What the pages of changes show, each list in a fixed number of queries."""
 
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db.models import F, Q
+
 from portal.accounts.models import User
-from portal.changes.models import Change, ChangeQuerySet, Decision
+from portal.changes.models import OPEN, Change, ChangeQuerySet, Decision, State
+from portal.inventory.models import Cluster
+from portal.operations.models import Operation
+from portal.operations.start import busy_words
+from portal.web.looks import Look
+
+# Earlier operations on a cluster that the card shows, and requests that wait beside the one shown.
+LAST: Final = 5
+OTHERS: Final = 10
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What else one has to know of the cluster to decide on a change.
+
+    Attributes:
+        then: how its status was when the change was asked; None for a cluster that did not exist, or is not known.
+        now: how it is.
+        moved: whether it is no longer what the decision would rest on; said only as long as one can decide.
+        others: further requests that wait for a decision on it, or by its name.
+        running: what is being carried out on it.
+        last: what was carried out before, the newest first.
+        held: the sentence for something unfinished that stands in the way; empty where nothing does.
+    """
+
+    then: Look | None
+    now: Look | None
+    moved: bool | None
+    others: list[Change]
+    running: list[Operation]
+    last: list[Operation]
+    held: str
+
+    @property
+    def marks(self) -> list[int | datetime]:
+        """What a stamp of this is made of."""
+        rows: list[Change | Operation] = [*self.others, *self.running, *self.last]
+        return [part for row in rows for part in (row.pk, row.changed_at)]
 
 
 def with_people(changes: ChangeQuerySet) -> ChangeQuerySet:
@@ -27,3 +70,25 @@ def mine(user: User) -> ChangeQuerySet:
 def decision_of(change: Change) -> Decision | None:
     """The decision, with who made it."""
     return change.decisions.select_related("decider").last()
+
+
+def situation(change: Change) -> Situation:
+    """Tell how the change's cluster stands, in two queries; by its name, where the change is to make it."""
+    cluster = change.cluster
+    same = Q(cluster=cluster) if cluster else Q(kind=change.kind, name=change.name)
+    waiting = Change.objects.filter(same, state=State.PENDING).exclude(pk=change.pk).select_related("requester")
+    touching = same | Q(source=cluster) if cluster else same
+    carried = Operation.objects.filter(touching).exclude(pk=change.operation_id or 0).select_related("requester")
+    newest = carried.order_by(F("ended_at").desc(nulls_first=True), "-pk")[: LAST + 1]
+    found = list(newest)
+    # A cluster can be read by an operation of another service, which is not theirs to see who see this one.
+    shown = [operation for operation in found if operation.service_id == change.service_id]
+    return Situation(
+        then=Cluster(status=change.cluster_status).look if change.cluster_status else None,
+        now=cluster.look if cluster else None,
+        moved=cluster.revision != change.revision if cluster and change.state in OPEN else None,
+        others=[other for other in waiting.order_by("pk")[:OTHERS] if other.service_id == change.service_id],
+        running=[operation for operation in shown if not operation.finished],
+        last=[operation for operation in shown if operation.finished][:LAST],
+        held=busy_words(cluster) if any(not operation.finished for operation in found) else "",
+    )

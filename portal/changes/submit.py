@@ -1,6 +1,7 @@
 """From a valid form to a draft, and from a draft to a pending change."""
 
 import uuid
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
 
@@ -53,8 +54,10 @@ def save_draft(
         "cluster": cluster,
         "why": form.cleaned_data["reason"],
         "parameters": form.parameters,
+        "shown": [asdict(row) for row in kind.rows(form.parameters, cluster)],
         "notes": dict(form.warnings),
         "revision": revision,
+        "cluster_status": cluster.status if cluster else "",
         "digest": digest(
             reference=reference,
             kind=kind.name,
@@ -101,10 +104,17 @@ def _replace(draft: Change, values: dict[str, object], secret: Secret | None) ->
     return Change.objects.get(pk=draft.pk)
 
 
-def in_the_way(change: Change) -> list[str]:
-    """A sentence for each thing that keeps an open change from being carried out as things are."""
+def in_the_way(change: Change, *, held: str | None = None) -> list[str]:
+    """A sentence for each thing that keeps an open change from being carried out as things are.
+
+    Args:
+        change: the change.
+        held: the sentence for something unfinished on the cluster, from a caller who has looked already.
+    """
     broken = change.entry.broken(change.parameters, change.cluster, change.service)
-    return [*broken, *filter(None, [busy(name=change.name, cluster=change.cluster)])]
+    if held is None:
+        held = busy(name=change.name, cluster=change.cluster)
+    return [*broken, *filter(None, [held])]
 
 
 def submit(change: Change, user: User) -> None:

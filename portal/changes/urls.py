@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from portal.changes import views
+from portal.changes import ask, views
 
 urlpatterns = [
     path("requests/", views.index, name="changes"),
-    path("requests/new/<slug:kind>/", views.new, name="new_change"),
+    path("requests/new/<slug:kind>/", ask.new, name="new_change"),
     path("requests/<int:change_id>/", views.detail, name="change"),
     path("requests/<int:change_id>/submit/", views.submit_draft, name="submit_change"),
     path("requests/<int:change_id>/approve/", views.approve, name="approve_change"),

@@ -1,55 +1,104 @@
-"""What is worth a person's time of what ITCare tells about a cluster, with its labels."""
+"""What is worth a person's time of what ITCare tells about a cluster, grouped, with its labels (API.md 7.4)."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from portal.inventory.models import Cluster
 
+Row = tuple[str, str | datetime]
+Told = tuple[str, str | datetime | None]
 
-def facts(cluster: Cluster) -> list[tuple[str, str]]:
-    """Return labels and values; what ITCare does not tell is left out."""
-    area = f"area {cluster.area}" if cluster.area else ""
-    zone = f"zone {cluster.zone}" if cluster.zone else ""
-    place = [cluster.region, area, zone]
-    told = [
-        ("Version", f"PostgreSQL {cluster.version}" if cluster.version else cluster.product_name),
-        ("Size", cluster.size_words),
-        ("Topology", cluster.topology_words),
-        ("Nodes", str(cluster.node_count or "")),
+
+@dataclass(frozen=True)
+class Group:
+    """Facts that belong together."""
+
+    title: str
+    rows: list[Row]
+
+
+def groups(cluster: Cluster) -> list[Group]:
+    """Return what ITCare tells, in groups; what it does not tell is left out, and so is a group without anything."""
+    told: list[tuple[str, list[Told]]] = [
+        ("Identity", _identity(cluster)),
+        ("Place", _place(cluster)),
+        ("Size", _size(cluster)),
+        ("Version and support", _version(cluster)),
+        ("Network", _network(cluster)),
+        ("Backup", [("Backed up", _yes(cluster.backup_status))]),
+        ("Replication", _replication(cluster)),
+        ("Monitoring", [("Monitored", _yes(cluster.monitoring_requested))]),
+    ]
+    known = [Group(title, [(label, value) for label, value in rows if value]) for title, rows in told]
+    return [group for group in known if group.rows]
+
+
+def _identity(cluster: Cluster) -> list[Told]:
+    numbers = [str(cluster.upstream_id), str(cluster.resource_id or "")]
+    return [
+        ("Service", str(cluster.service or "")),
+        ("Cloud", cluster.service.cloud_name if cluster.service else ""),
         ("Environment", cluster.environment.capitalize()),
-        ("Place", ", ".join(part for part in place if part)),
-        ("Data centre", cluster.data_center),
-        ("Address", cluster.ip_address),
-        ("TLS", _yes(cluster.tls_enabled, "on", "off")),
-        ("Allowed replication lag", f"{cluster.allowed_replication_lag} MB" if cluster.allowed_replication_lag else ""),
-        ("Backed up", _yes(cluster.backup_status)),
-        ("Replicated", _yes(cluster.replication_status)),
-        ("Monitored", _yes(cluster.monitoring_requested)),
-        ("Product", cluster.product_code),
         ("Trigram", cluster.trigram),
-        ("Support", " ".join(part for part in (cluster.support_phase, cluster.support_level) if part)),
+        ("Numbers at ITCare", ", ".join(number for number in dict.fromkeys(numbers) if number)),
+        ("Created", cluster.creation_time),
         ("Created by", cluster.creation_user),
         ("Comment", cluster.comment),
+        ("Protected from deletion", "yes" if cluster.protected else ""),
     ]
-    return [(label, value) for label, value in told if value]
 
 
-def dates(cluster: Cluster) -> list[tuple[str, datetime]]:
-    """Return the dates of its life and of its version's support."""
-    told = [
-        ("Created", cluster.creation_time),
+def _place(cluster: Cluster) -> list[Told]:
+    return [
+        ("Region", cluster.region),
+        ("Area", cluster.area),
+        ("Availability zone", cluster.zone),
+        ("Data centre", cluster.data_center),
+    ]
+
+
+def _size(cluster: Cluster) -> list[Told]:
+    return [
+        ("Size", cluster.sizing),
+        ("CPU", str(cluster.cpu or "")),
+        ("Memory", _gb(cluster.ram)),
+        ("Disk of each data node", _gb(cluster.storage)),
+        ("Nodes", str(cluster.node_count or "")),
+    ]
+
+
+def _version(cluster: Cluster) -> list[Told]:
+    return [
+        ("Version", f"PostgreSQL {cluster.version}" if cluster.version else cluster.product_name),
+        ("Product", cluster.product_code),
+        ("Support", ", ".join(part for part in (cluster.support_phase, cluster.support_level) if part)),
+        ("Released", cluster.released_at),
         ("End of sale", cluster.end_of_sales_at),
         ("Extended support from", cluster.extended_support_at),
         ("Supported until", cluster.end_of_support_at),
     ]
-    return [(label, at) for label, at in told if at is not None]
 
 
-def connection(cluster: Cluster) -> str:
-    """Return the psql line that leads to it, if its host is known (API.md 14)."""
-    if not cluster.url or not all(character.isalnum() or character in ".-" for character in cluster.url):
-        return ""
-    mode = "verify-full" if cluster.tls_enabled else "prefer"
-    return f'psql "host={cluster.url} port=5432 dbname=postgres sslmode={mode}"'
+def _network(cluster: Cluster) -> list[Told]:
+    return [
+        ("Host", cluster.url),
+        ("Address", cluster.ip_address),
+        ("TLS", _yes(cluster.tls_enabled, "on", "off")),
+        ("Number of the network", str(cluster.network_id or "")),
+    ]
+
+
+def _replication(cluster: Cluster) -> list[Told]:
+    lag = cluster.allowed_replication_lag
+    return [
+        ("Topology", cluster.topology_words),
+        ("Replicated", _yes(cluster.replication_status)),
+        ("Allowed lag", f"{lag} MB" if lag else ""),
+    ]
+
+
+def _gb(size: int | None) -> str:
+    return f"{size} GB" if size else ""
 
 
 def _yes(value: bool | None, yes: str = "yes", no: str = "no") -> str:  # noqa: FBT001 - a fact, not a switch

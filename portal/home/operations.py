@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from portal.accounts.http import Request, signed_in
 from portal.accounts.models import User
 from portal.audit.record import record_refusal
+from portal.changes import again
 from portal.changes.models import Change
 from portal.changes.queries import decision_of
 from portal.home.timeline import timeline, usual
@@ -67,6 +68,7 @@ def detail(request: Request, operation_id: int) -> HttpResponse:
         "entries": timeline(operation, change, decision_of(change) if change else None),
         "usual": span,
         "share": _share(operation, span[1].total_seconds()) if span else None,
+        "again": again.of_operation(request.user, operation),
         "may_cancel": operation.state == State.QUEUED and not cancelling.why_not(operation, request.user),
         "may_reveal": operation.reveal_id is not None and not revealing.why_not(operation, request.user),
         "own_reveal": operation.requester_id == request.user.pk and operation.reveal_id is not None,

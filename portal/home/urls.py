@@ -2,12 +2,17 @@
 
 from django.urls import path
 
-from portal.home import audit, clusters, dashboard, health, operations
+from portal.home import audit, cluster_list, cluster_page, dashboard, health, operations
 
 urlpatterns = [
     path("", dashboard.home, name="home"),
-    path("clusters/", clusters.index, name="clusters"),
-    path("clusters/<int:cluster_id>/", clusters.detail, name="cluster"),
+    path("clusters/", cluster_list.index, name="clusters"),
+    path("clusters.csv", cluster_list.export, name="clusters_csv"),
+    path("clusters/<int:cluster_id>/", cluster_page.detail, name="cluster"),
+    *(
+        path(f"clusters/<int:cluster_id>/{part}/", cluster_page.detail, {"part": part}, name=f"cluster_{part}")
+        for part in cluster_page.PARTS
+    ),
     path("operations/", operations.index, name="operations"),
     path("operations/<int:operation_id>/", operations.detail, name="operation"),
     path("operations/<int:operation_id>/cancel/", operations.cancel, name="cancel_operation"),

@@ -33,6 +33,9 @@ WORDS: Final = {
     "team.added": "made the team",
     "team.changed": "changed the team",
     "team.deleted": "deleted the team",
+    "cluster.found": "found at ITCare, not asked for here:",
+    "cluster.gone": "saw disappear",
+    "cluster.changed": "changed the protection of",
     "service.added": "made known the service",
     "service.changed": "changed the grants of",
 }

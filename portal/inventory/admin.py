@@ -5,7 +5,31 @@ from django.db import models
 from django.http import HttpRequest
 
 from portal.accounts.admin_base import AuditedAdmin, TabularInline, site
-from portal.inventory.models import Grant, Service
+from portal.inventory.models import Cluster, Grant, Service
+
+
+@admin.register(Cluster, site=site)
+class ClusterAdmin(AuditedAdmin):
+    """Clusters: read from ITCare; only their protection against deletion is set here."""
+
+    audit_name = "cluster"
+    list_display = ("name", "service", "status", "protected")
+    list_filter = ("protected", "environment")
+    search_fields = ("name",)
+    fields = ("name", "service", "status", "version", "protected")
+    readonly_fields = ("name", "service", "status", "version")
+
+    def audit_service_id(self, obj: models.Model) -> int | None:
+        """The entry concerns the cluster's service."""
+        return obj.service_id if isinstance(obj, Cluster) else None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        """Say no: clusters are asked for, not entered."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Say no: a cluster that is gone keeps its last known state."""
+        return False
 
 
 class Grants(TabularInline):

@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from portal.inventory import sync, tasks
+from portal.inventory.models import Cluster
 from portal.upstream.client import client
 from portal.web.hints import Nudger
 
@@ -31,10 +31,12 @@ class Reading:
 
     def clusters(self) -> None:
         """Have the clusters read that wait for it."""
-        waiting = sync.waiting()
-        if not waiting.exists():
+        if not sync.waiting():
             return
         self._nudge(tasks.read_waiting, again=PASS_AGAIN)
         patience = Now() - timedelta(seconds=settings.SWEEP_PATIENCE_SECONDS)
-        if waiting.filter(Q(wanted_at__lte=patience) | Q(wanted_at=None, first_seen_at__lte=patience)).exists():
+        # The fill has always some that waited long: only when nobody reads at all it is the sweep's.
+        nobody_reads = not Cluster.objects.filter(tried_at__gt=patience).exists()
+        late = sync.unread().filter(first_seen_at__lte=patience)
+        if sync.wanted().filter(wanted_at__lte=patience).exists() or (nobody_reads and late.exists()):
             sync.read_waiting(client(), limit=FEW)

@@ -9,7 +9,7 @@ from portal.upstream.client import client
 @shared_task
 def read_cluster(cluster_id: int) -> None:
     """Read one cluster and its parts, if it still waits for that."""
-    cluster = sync.waiting().filter(pk=cluster_id).first()
+    cluster = sync.wanted().select_related("service").filter(pk=cluster_id).first()
     if cluster is not None and sync.take(cluster):
         sync.read_cluster(client(), cluster)
 

@@ -74,7 +74,8 @@ def gather(fetch: Callable[[int], object], first_page: int, size: int) -> tuple[
         return document, True
     opening = page = _Page.read(document)
     if opening is None or page is None:
-        return [], False
+        # One object where a list is documented may be its only item; what it is not, the caller drops.
+        return [document] if isinstance(document, Mapping) and document else [], False
     records, asked, read_pages, sound = list(page.content), first_page, 1, _sound(page)
     while not page.ends(read_pages, size):
         asked += 1

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from portal import itcare
+from portal.catalog.kinds import KINDS
 from portal.inventory import sync
 from portal.inventory.models import Cluster
 from portal.operations.actions import note
@@ -77,7 +78,8 @@ def _follow_one(client: itcare.Client, operation: Operation, action: itcare.Acti
         look_again(operation, error.retry_after or 0, failed=True)
         return
     news = note(action, operation)
-    cluster = _cluster(client, operation) if news or not action.running else None
+    removed = action.succeeded and KINDS[operation.kind].removes
+    cluster = _cluster(client, operation, removed=removed) if news or not action.running else None
     if action.succeeded:
         _finish(operation, State.SUCCEEDED, cluster, message="")
     elif action.failed:
@@ -87,12 +89,12 @@ def _follow_one(client: itcare.Client, operation: Operation, action: itcare.Acti
         _go_on(operation, cluster, news=news)
 
 
-def _cluster(client: itcare.Client, operation: Operation) -> Cluster | None:
+def _cluster(client: itcare.Client, operation: Operation, *, removed: bool) -> Cluster | None:
     """Read the cluster as it is now; a failure is left to the next reading of the inventory."""
     try:
         if operation.cluster is None:
             return sync.find(client, name=operation.name, service=operation.service)
-        sync.read_cluster(client, operation.cluster)
+        sync.read_cluster(client, operation.cluster, removed=removed)
     except itcare.ItcareError as error:
         logger.warning("The cluster of operation %s was not read: %s", operation.pk, error.sentence)
     return operation.cluster

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from portal import itcare
+from portal.catalog.kinds import KINDS
 from portal.operations.actions import note
 from portal.operations.leases import back_off
 from portal.operations.models import Attempt, Operation
@@ -23,6 +24,9 @@ UNAUTHENTICATED_SECONDS = 60.0
 def accepted(operation: Operation, attempt: Attempt, answer: itcare.Accepted) -> None:
     """ITCare took it. Without a readable id it is looked for, and never sent again (SAFETY 1 rule 5)."""
     action = answer.action if answer.action and answer.action.id else None
+    if action is None and KINDS[operation.kind].empty_answer_ends:
+        _finished(operation, attempt, answer)
+        return
     number = action.id if action else None
     words = action.message or "" if action else "ITCare accepted it without telling which action carries it out."
     with transaction.atomic():
@@ -46,6 +50,15 @@ def accepted(operation: Operation, attempt: Attempt, answer: itcare.Accepted) ->
             failures=0,
             look_at=_later(settings.FOLLOW_SECONDS if action else settings.SETTLE_SECONDS),
         )
+
+
+def _finished(operation: Operation, attempt: Attempt, answer: itcare.Accepted) -> None:
+    """ITCare did it at once: there is no action to follow (API.md A10)."""
+    words = "ITCare accepted it, and there is nothing to wait for."
+    evidence = {"http_status": answer.status, "correlation_id": answer.correlation_id}
+    with transaction.atomic():
+        _prove(attempt, Proof.ACCEPTED, words, **evidence)
+        _move(operation, State.SUCCEEDED, detail={}, last_proof=Proof.ACCEPTED, message="")
 
 
 def told(operation: Operation, attempt: Attempt, error: itcare.ItcareError) -> None:

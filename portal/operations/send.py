@@ -80,10 +80,13 @@ def _look_first(client: itcare.Client, kind: Kind, operation: Operation) -> tupl
         sync.find(client, name=operation.name, service=None)
         cluster = None
     else:
-        sync.read_cluster(client, operation.cluster, parts=False)
+        # Not read means not checked: the caller waits.
+        sync.read_now(client, operation.cluster)
         cluster = Cluster.objects.select_related("service").get(pk=operation.cluster.pk)
         if cluster.revision != operation.revision:
             return Reason.MOVED, "The cluster moved since the approval: what was approved no longer fits. Ask again."
+        if cluster.gone_at is None:
+            kind.look(client, operation.parameters, cluster)
     broken = kind.broken(operation.parameters, cluster, operation.service)
     return (Reason.CONDITION, " ".join(broken)) if broken else None
 

@@ -1,10 +1,11 @@
 """Starts the operation of an approved request: the row is the queue, the hint only makes it sooner."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from portal.accounts.models import User
 from portal.audit.record import record
@@ -29,11 +30,39 @@ class BusyError(Exception):
 
 def busy(*, name: str, cluster: Cluster | None) -> str:
     """Why it could not be queued as things are, so that a form can say it; `start` alone decides. Empty if it could."""
-    unfinished = Operation.objects.unfinished()
     if cluster is not None:
-        return _BUSY["one_unfinished_operation_a_cluster"] if unfinished.filter(cluster=cluster).exists() else ""
-    creating = unfinished.filter(kind="create", name=name)
-    return _BUSY["one_unfinished_create_a_name"] if creating.exists() else ""
+        return busy_words(cluster) if _held([cluster]) else ""
+    creating = Operation.objects.unfinished().filter(kind="create", name=name)
+    return busy_words(None) if creating.exists() else ""
+
+
+def busy_words(cluster: Cluster | None) -> str:
+    """What is said when something unfinished stands in the way: on the cluster, or on a name where there is none."""
+    return _BUSY["one_unfinished_operation_a_cluster" if cluster else "one_unfinished_create_a_name"]
+
+
+def _held(clusters: Sequence[Cluster]) -> bool:
+    """Whether something unfinished changes one of the clusters, or reads it."""
+    touching = Q(cluster__in=clusters) | Q(source__in=clusters)
+    return Operation.objects.unfinished().filter(touching).exists()
+
+
+def _hold(cluster: Cluster | None, others: Sequence[Cluster]) -> Cluster | None:
+    """Make sure that nothing touches the clusters; answers the one that is read, if it is another one.
+
+    The row locks make starts on the same clusters follow each other: a constraint cannot look across two columns.
+
+    Raises:
+        BusyError: something does.
+    """
+    if cluster is None:
+        return None
+    clusters = [cluster, *(other for other in others if other != cluster)]
+    numbers = [found.pk for found in clusters]
+    list(Cluster.objects.select_for_update().filter(pk__in=numbers).order_by("pk").values_list("pk"))
+    if _held(clusters):
+        raise BusyError(_BUSY["one_unfinished_operation_a_cluster"])
+    return clusters[1] if len(clusters) > 1 else None
 
 
 def start(  # noqa: PLR0913 - all that sending and the pages need; it never sees a change
@@ -65,6 +94,7 @@ def start(  # noqa: PLR0913 - all that sending and the pages need; it never sees
         reveal = Secret.seal(text, bound_to=bound(reference, REVEAL))
         password.save()
         reveal.save()
+    source = _hold(cluster, entry.also_holds(parameters))
     operation = Operation(
         reference=reference,
         kind=kind,
@@ -72,6 +102,7 @@ def start(  # noqa: PLR0913 - all that sending and the pages need; it never sees
         title=entry.title(parameters, cluster),
         service=service,
         cluster=cluster,
+        source=source,
         requester=requester,
         approver=approver,
         parameters=dict(parameters),

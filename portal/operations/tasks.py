@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from portal.operations import follow, heartbeat, send, settle
+from portal.operations import follow, heartbeat, history, send, settle
 
 
 @shared_task
@@ -21,6 +21,12 @@ def follow_operations() -> None:
 def settle_operations() -> None:
     """Look for what became of the operations whose outcome is not known."""
     settle.settle()
+
+
+@shared_task
+def read_histories() -> None:
+    """Read the histories of clusters that somebody waits for."""
+    history.read_waiting()
 
 
 @shared_task

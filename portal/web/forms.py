@@ -76,3 +76,20 @@ class FilteredSelect(forms.Select):
         for name, values in self.belongs.get(str(option["value"]), {}).items():
             option["attrs"][f"data-for-{name}"] = "|".join(values)
         return option
+
+
+class SuggestingInput(forms.NumberInput):
+    """A field for a number that suggests some with their words; `suggestions` holds them."""
+
+    template_name = "components/suggested.html"
+
+    def __init__(self, suggestions: Sequence[tuple[int, str]], attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        self.suggestions = suggestions
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:  # noqa: ANN401 - as Django has it
+        """Add the suggestions, and the name of their list."""
+        listed = {**(attrs or {}), "list": f"{name}-suggestions"} if self.suggestions else attrs
+        context: dict[str, Any] = super().get_context(name, value, listed)
+        context["widget"]["suggestions"] = self.suggestions
+        return context

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from django.core import signing
 from django.core.exceptions import ValidationError
-from django.db.models import Field, Model, Q, QuerySet
+from django.db.models import BooleanField, F, Field, Func, GeneratedField, Model, Q, QuerySet, Value
 
 SALT = "portal.web.paging"
 M = TypeVar("M", bound=Model)
@@ -28,6 +28,8 @@ class _Key:
     name: str
     descending: bool
     field: "Field[Any, Any]"
+    empty: bool
+    """Whether it may be NULL."""
 
     def value(self, row: Model) -> Any:  # noqa: ANN401 - the value of any column
         value: Any = row
@@ -42,7 +44,8 @@ def page(queryset: QuerySet[M], *, order: Sequence[str], after: str | None, size
     `order` holds columns, columns of related rows (`service__name`) or annotations, each with "-" for descending; the
     primary key is added as the last one, so that the order is total. Empty values stand where PostgreSQL puts them:
     last, or first when descending. Cursors are signed: one that is forged, or made for another list or another order,
-    leads to the first page.
+    leads to the first page. To be quick far into a list, all columns are to be NOT NULL, go the same way (the primary
+    key too), and have an index in this order.
     """
     names = [*order] if order and order[-1].lstrip("-") in {"pk", "id"} else [*order, "pk"]
     keys = [_key(queryset, name) for name in names]
@@ -58,18 +61,33 @@ def page(queryset: QuerySet[M], *, order: Sequence[str], after: str | None, size
 def _key(queryset: QuerySet[M], name: str) -> _Key:
     bare = name.lstrip("-")
     field: Any = queryset.query.annotations.get(bare)
+    empty = field is not None
     if field is not None:
         field = field.output_field
     else:
         options = queryset.model._meta  # noqa: SLF001
         for step in bare.split("__"):
             field = options.pk if step == "pk" else options.get_field(step)
+            empty = empty or field.null
             options = field.related_model._meta if field.is_relation else options  # noqa: SLF001
-    return _Key(bare, name.startswith("-"), field)
+    if isinstance(field, GeneratedField):
+        field = field.output_field
+    return _Key(bare, name.startswith("-"), field, empty)
 
 
-def _beyond(keys: Sequence[_Key], values: Sequence[object]) -> Q:
-    """Rows after the one with these values: greater in the first column, or equal there and beyond in the rest."""
+def _beyond(keys: Sequence[_Key], values: Sequence[object]) -> Q | Func:
+    """Rows after the one with these values: greater in the first column, or equal there and beyond in the rest.
+
+    Columns that are never empty and go one way are compared as rows: PostgreSQL then begins to read an index on them
+    at that very row, which it does not for the same said with OR.
+    """
+    if not any(key.empty for key in keys) and len({key.descending for key in keys}) == 1:
+        columns = Func(*(F(key.name) for key in keys), function="ROW")
+        seen = Func(
+            *(Value(value, output_field=key.field) for key, value in zip(keys, values, strict=True)), function="ROW"
+        )
+        sign = "<" if keys[0].descending else ">"
+        return Func(columns, seen, template="%(expressions)s", arg_joiner=f" {sign} ", output_field=BooleanField())
     condition = Q(pk__in=())
     for key, value in zip(reversed(keys), reversed(values), strict=True):
         same = Q(**{f"{key.name}__isnull": True}) if value is None else Q(**{key.name: value})
@@ -83,7 +101,8 @@ def _past(key: _Key, value: object) -> Q:
         return Q(**{f"{key.name}__isnull": False}) if value is None else Q(**{f"{key.name}__lt": value})
     if value is None:
         return Q(pk__in=())
-    return Q(**{f"{key.name}__gt": value}) | Q(**{f"{key.name}__isnull": True})
+    beyond = Q(**{f"{key.name}__gt": value})
+    return beyond | Q(**{f"{key.name}__isnull": True}) if key.empty else beyond
 
 
 def _write(row: Model, seal: list[str], keys: Sequence[_Key]) -> str:

@@ -52,7 +52,8 @@ def test_example_names_nothing_twice() -> None:
 
 
 def test_no_package_but_the_settings_reads_the_environment() -> None:
-    allowed = {"celery.py", "env.py", "settings.py", "wsgi.py"}
+    # home/connect.py shows people how a program of theirs reads its password.
+    allowed = {"celery.py", "env.py", "settings.py", "wsgi.py", "home/connect.py"}
     readers = {
         path.relative_to(ROOT / "portal").as_posix()
         for path in (ROOT / "portal").rglob("*.py")

@@ -1,7 +1,7 @@
 """What exists at ITCare, as last read: services, places, networks, clusters and their parts."""
 
-from portal.inventory.models.clusters import ACTIVE, INACTIVE, Cluster, ClusterQuerySet
-from portal.inventory.models.parts import Attachment, Database, Extension, Node
+from portal.inventory.models.clusters import ACTIVE, GONE, INACTIVE, NO_END, Cluster, ClusterQuerySet, Origin
+from portal.inventory.models.parts import Attachment, Database, Extension, Node, Part, PartName
 from portal.inventory.models.places import (
     PRODUCTION,
     Area,
@@ -17,7 +17,9 @@ from portal.inventory.models.syncs import Sync
 
 __all__ = [
     "ACTIVE",
+    "GONE",
     "INACTIVE",
+    "NO_END",
     "PRODUCTION",
     "Area",
     "Attachment",
@@ -28,6 +30,9 @@ __all__ = [
     "Grant",
     "Network",
     "Node",
+    "Origin",
+    "Part",
+    "PartName",
     "Region",
     "Service",
     "ServiceQuerySet",

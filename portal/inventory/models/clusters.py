@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from typing import Final, Self
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Lower, Now
+from django.db.models import Case, F, Func, Q, Value, When
+from django.db.models.functions import Coalesce, Greatest, Least, Lower, Now
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,6 +20,38 @@ from portal.web.looks import Look
 # The documented statuses (API.md 12).
 ACTIVE: Final = "ACTIVE"
 INACTIVE: Final = "INACTIVE"
+# Ours, not ITCare's: how lists and their filters call a cluster that is gone.
+GONE: Final = "GONE"
+# Keys of order are never empty, so that PostgreSQL can compare whole rows with an index (portal.web.paging).
+NO_END: Final = datetime(9999, 12, 31, tzinfo=UTC)
+_STEP: Final = 100_000
+
+
+def _size_key() -> models.Expression:
+    """CPU, then memory, then disk, as one number; sizes beyond all sense are cut, so that it never overflows."""
+    cpu, ram, storage = (
+        Greatest(Least(Coalesce(F(name), Value(0)), Value(_STEP - 1)), Value(0)) for name in ("cpu", "ram", "storage")
+    )
+    return cpu * Value(_STEP * _STEP) + ram * Value(_STEP) + storage
+
+
+def _version_key() -> models.Expression:
+    """Major and minor version as one number, 0 when it is not one: as text, 9 comes after 16."""
+    template = (
+        "(COALESCE(NULLIF(left(regexp_replace(split_part(%(expressions)s, '.', 1), '[^0-9]', '', 'g'), 4), ''), '0')"
+        "::integer * 10000"
+        " + COALESCE(NULLIF(left(regexp_replace(split_part(%(expressions)s, '.', 2), '[^0-9]', '', 'g'), 4), ''), '0')"
+        "::integer)"
+    )
+    return Func("version", template=template)
+
+
+class Origin(models.TextChoices):
+    """How a cluster came to be known; empty until that is settled."""
+
+    KNOWN = "known", "was there when the portal first looked"
+    ASKED = "asked", "was asked for here"
+    FOUND = "found", "appeared without being asked for here"
 
 
 class ClusterQuerySet(models.QuerySet["Cluster"]):
@@ -43,6 +77,9 @@ class Cluster(models.Model):
 
     upstream_id = models.BigIntegerField(unique=True, help_text="Addresses the cluster in paths (API.md A5).")
     resource_id = models.BigIntegerField(null=True, help_text="The other identifier of the resource list.")
+    other_id = models.BigIntegerField(
+        null=True, help_text="Addresses it perhaps, where the first one does not (API.md A5)."
+    )
     name = models.CharField(max_length=200)
     service = models.ForeignKey(Service, models.PROTECT, null=True, related_name="clusters")
     status = models.CharField(max_length=40, blank=True)
@@ -69,6 +106,7 @@ class Cluster(models.Model):
     backup_status = models.BooleanField(null=True)
     replication_status = models.BooleanField(null=True)
     monitoring_requested = models.BooleanField(null=True)
+    metrology_url = models.CharField(max_length=500, blank=True)
     support_level = models.CharField(max_length=100, blank=True)
     support_phase = models.CharField(max_length=100, blank=True)
     released_at = models.DateTimeField(null=True)
@@ -79,10 +117,14 @@ class Cluster(models.Model):
     creation_user = models.CharField(max_length=200, blank=True)
     comment = models.TextField(blank=True)
 
+    offered_versions = models.JSONField(default=list, help_text="Major versions that ITCare offers (API.md A11).")
+    protected = models.BooleanField(default=False, help_text="Cannot be deleted while this is set.")
+
+    origin = models.CharField(max_length=10, choices=Origin.choices, blank=True, default="")
     first_seen_at = models.DateTimeField(db_default=Now())
     listed_at = models.DateTimeField(null=True, help_text="Last seen in the resource list.")
     read_at = models.DateTimeField(null=True, help_text="Its own page at ITCare was last read.")
-    parts_read_at = models.DateTimeField(null=True, help_text="Nodes, databases, extensions, networks were last read.")
+    parts_read_at = models.DateTimeField(null=True, help_text="Its parts were last asked for.")
     read_failed = models.CharField(max_length=300, blank=True, help_text="Why the last reading failed.")
     tried_at = models.DateTimeField(null=True, help_text="Last attempt to read it, failed ones too.")
     wanted_at = models.DateTimeField(null=True, help_text="Somebody waits for a fresh reading since then.")
@@ -90,18 +132,59 @@ class Cluster(models.Model):
     gone_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField(db_default=Now(), help_text="What is known of it changed.")
 
+    # What lists filter and sort by, kept by the database itself.
+    shown_status = models.GeneratedField(
+        expression=Case(When(gone_at__isnull=False, then=Value(GONE)), default=F("status")),
+        output_field=models.CharField(max_length=40),
+        db_persist=True,
+    )
+    version_major = models.GeneratedField(
+        expression=Func("version", template="split_part(%(expressions)s, '.', 1)"),
+        output_field=models.CharField(max_length=40),
+        db_persist=True,
+    )
+    version_order = models.GeneratedField(
+        expression=_version_key(), output_field=models.IntegerField(), db_persist=True
+    )
+    size_order = models.GeneratedField(expression=_size_key(), output_field=models.BigIntegerField(), db_persist=True)
+    support_order = models.GeneratedField(
+        expression=Coalesce("end_of_support_at", Value(NO_END)),
+        output_field=models.DateTimeField(),
+        db_persist=True,
+    )
+
     objects = ClusterQuerySet.as_manager()
 
     class Meta:
-        """Searched by name whatever its capitals, walked by name."""
+        """Searched by name whatever its capitals, walked by name or by any column of the list, then by name."""
 
         ordering = ["name", "pk"]
         indexes = [
             models.Index(Lower("name"), name="cluster_lower_name"),
             models.Index(fields=["name", "id"], name="cluster_walk"),
-            models.Index(fields=["service", "name"], name="cluster_service_name"),
+            models.Index(fields=["service", "name", "id"], name="cluster_by_service"),
+            models.Index(fields=["environment", "name", "id"], name="cluster_by_environment"),
+            models.Index(fields=["shown_status", "name", "id"], name="cluster_by_status"),
+            models.Index(fields=["version_major", "name", "id"], name="cluster_by_major"),
+            models.Index(fields=["version_order", "name", "id"], name="cluster_by_version"),
+            models.Index(fields=["size_order", "name", "id"], name="cluster_by_size"),
+            models.Index(fields=["topology", "name", "id"], name="cluster_by_topology"),
+            models.Index(fields=["support_phase", "name", "id"], name="cluster_by_phase"),
+            models.Index(fields=["support_order", "name", "id"], name="cluster_by_support"),
+            # Read in the list of resources, each time for all of them.
+            models.Index(fields=["resource_id"], name="cluster_resource"),
+            models.Index(fields=["ip_address"], name="cluster_address", opclasses=["varchar_pattern_ops"]),
+            # Parts of names (migration 0004): the extension pg_trgm may not be there, or not ours to create.
+            GinIndex(Func("name", function="inventory_grams"), name="cluster_grams", fastupdate=False),
             models.Index(fields=["wanted_at"], name="cluster_wanted", condition=Q(wanted_at__isnull=False)),
-            models.Index(fields=["first_seen_at"], name="cluster_unread", condition=Q(read_at=None, gone_at=None)),
+            models.Index(fields=["first_seen_at"], name="cluster_unsettled", condition=Q(origin="")),
+            models.Index(
+                F("tried_at").asc(nulls_first=True),
+                "id",
+                name="cluster_unread",
+                condition=Q(read_at=None, gone_at=None),
+            ),
+            models.Index(fields=["tried_at"], name="cluster_tried"),
         ]
 
     def __str__(self) -> str:
@@ -138,6 +221,18 @@ class Cluster(models.Model):
             "": Look("Not known yet", "circle-question-mark", "off"),
         }
         return known.get(self.status) or Look(self.status.capitalize(), "circle-question-mark", "warn")
+
+    @property
+    def found_look(self) -> Look | None:
+        """How it is shown that nobody asked for it here; None where somebody did, or where it was there before."""
+        if self.origin != Origin.FOUND:
+            return None
+        return Look("Found", "eye", "off", "It appeared at ITCare without having been asked for here.")
+
+    @property
+    def safe_metrology_url(self) -> str:
+        """Where its measurements are, if that is a web page; anything else is not made clickable."""
+        return self.metrology_url if self.metrology_url.startswith("https://") else ""
 
     @property
     def support_ended(self) -> bool:

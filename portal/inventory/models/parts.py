@@ -1,6 +1,7 @@
-"""The parts of a cluster: nodes, databases, extensions, networks."""
+"""The parts of a cluster: nodes, databases, extensions, networks, and when each of them was read."""
 
 from django.db import models
+from django.db.models import Q
 
 from portal.inventory.models.clusters import Cluster
 from portal.web.looks import Look
@@ -73,6 +74,11 @@ class Extension(models.Model):
         """The link, if it leads to a web page; anything else is not made clickable."""
         return self.link if self.link.startswith(("https://", "http://")) else ""
 
+    @property
+    def restart_look(self) -> Look:
+        """How it is shown that the cluster has to be restarted for it."""
+        return Look("Needs a restart", "triangle-alert", "warn")
+
 
 class Attachment(models.Model):
     """A network that a cluster is attached to, as the cluster tells it."""
@@ -95,3 +101,33 @@ class Attachment(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.cidr
+
+
+class PartName(models.TextChoices):
+    """What is read of a cluster beside its own page, by the last word of the address at ITCare."""
+
+    NODES = "nodes", "Nodes"
+    DATABASES = "databases", "Databases"
+    EXTENSIONS = "extensions", "Extensions"
+    NETWORKS = "networks", "Networks"
+    VERSIONS = "versions", "Versions"
+    HISTORY = "history", "History"
+
+
+class Part(models.Model):
+    """When one part of a cluster was read, and why it was not: each part ages and fails for itself."""
+
+    cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="parts")
+    name = models.CharField(max_length=20, choices=PartName.choices)
+    read_at = models.DateTimeField(null=True)
+    failed = models.CharField(max_length=300, blank=True, help_text="Why the last reading failed.")
+    wanted_at = models.DateTimeField(null=True, help_text="Somebody waits for a fresh reading since then.")
+
+    class Meta:
+        """A cluster has each part once."""
+
+        constraints = [models.UniqueConstraint(fields=["cluster", "name"], name="part_once_a_cluster")]
+        indexes = [models.Index(fields=["wanted_at"], name="part_wanted", condition=Q(wanted_at__isnull=False))]
+
+    def __str__(self) -> str:
+        return f"{self.cluster_id} {self.name}"

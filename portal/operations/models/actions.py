@@ -5,7 +5,9 @@ from typing import Any
 from django.db import models
 from django.db.models.functions import Now
 
+from portal.inventory.models import Cluster
 from portal.operations.models.operations import Operation
+from portal.web.looks import Look
 
 
 class Action(models.Model):
@@ -13,6 +15,9 @@ class Action(models.Model):
 
     upstream_id = models.BigIntegerField(unique=True)
     operation = models.ForeignKey(Operation, models.PROTECT, null=True, related_name="actions")
+    cluster = models.ForeignKey(
+        Cluster, models.CASCADE, null=True, related_name="actions", help_text="What it was found in the history of."
+    )
     status = models.CharField(max_length=40, blank=True)
     process = models.CharField(max_length=200, blank=True)
     resource_name = models.CharField(max_length=200, blank=True)
@@ -29,6 +34,23 @@ class Action(models.Model):
 
     def __str__(self) -> str:
         return f"Action {self.upstream_id}"
+
+    @property
+    def title(self) -> str:
+        """What it is about, in ITCare's words: the last message, else the code of the work, which is not documented."""
+        told = [message.text for message in self.messages.all() if message.text]
+        return told[-1] if told else self.process or str(self)
+
+    @property
+    def look(self) -> Look:
+        """How its status is shown; words that are not documented are shown as they are (API.md 6)."""
+        known = {
+            "SUCCESS": Look("Succeeded", "check", "good"),
+            "ERROR": Look("Failed", "x", "bad"),
+            "IN_PROGRESS": Look("Running", "loader-circle", "busy"),
+            "": Look("Not known", "circle-question-mark", "off"),
+        }
+        return known.get(self.status) or Look(self.status.capitalize(), "circle-question-mark", "warn")
 
 
 class ActionMessage(models.Model):

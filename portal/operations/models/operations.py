@@ -64,6 +64,7 @@ class Operation(models.Model):
     title = models.CharField(max_length=200)
     service = models.ForeignKey(Service, models.PROTECT, related_name="operations")
     cluster = models.ForeignKey(Cluster, models.PROTECT, null=True, related_name="operations")
+    source = models.ForeignKey(Cluster, models.PROTECT, null=True, related_name="+", help_text="Read meanwhile.")
     requester = models.ForeignKey(User, models.PROTECT, related_name="operations_requested")
     approver = models.ForeignKey(User, models.PROTECT, related_name="operations_approved")
     parameters = models.JSONField()

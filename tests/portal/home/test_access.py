@@ -16,6 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from portal.accounts.models import Membership, User
 from portal.audit.models import Entry
 from portal.changes.models import Change
+from portal.home.cluster_page import PARTS
 from portal.operations.models import Operation
 from portal.operations.states import State
 from tests.browsing import signed_in
@@ -40,8 +41,22 @@ TABLE = {
     ("home", "POST"): "              405  405  405  405  405  405  405  405  405",
     ("clusters", "GET"): "           302  200  200  200  200  200  200  200  302",
     ("clusters", "POST"): "          405  405  405  405  405  405  405  405  405",
+    ("clusters_csv", "GET"): "       302  200  200  200  200  200  200  200  302",
+    ("clusters_csv", "POST"): "      405  405  405  405  405  405  405  405  405",
     ("cluster", "GET"): "            302  200  200  404  200  200  200  200  302",
     ("cluster", "POST"): "           405  405  405  405  405  405  405  405  405",
+    ("cluster_nodes", "GET"): "     302  200  200  404  200  200  200  200  302",
+    ("cluster_nodes", "POST"): "    405  405  405  405  405  405  405  405  405",
+    ("cluster_databases", "GET"): " 302  200  200  404  200  200  200  200  302",
+    ("cluster_databases", "POST"): "405  405  405  405  405  405  405  405  405",
+    ("cluster_extensions", "GET"): "302  200  200  404  200  200  200  200  302",
+    ("cluster_extensions", "POST"): "405  405  405  405  405  405  405  405  405",
+    ("cluster_networks", "GET"): "  302  200  200  404  200  200  200  200  302",
+    ("cluster_networks", "POST"): " 405  405  405  405  405  405  405  405  405",
+    ("cluster_versions", "GET"): "  302  200  200  404  200  200  200  200  302",
+    ("cluster_versions", "POST"): " 405  405  405  405  405  405  405  405  405",
+    ("cluster_history", "GET"): "   302  200  200  404  200  200  200  200  302",
+    ("cluster_history", "POST"): "  405  405  405  405  405  405  405  405  405",
     ("operations", "GET"): "         302  200  200  200  200  200  200  200  302",
     ("operations", "POST"): "        405  405  405  405  405  405  405  405  405",
     ("operation", "GET"): "          302  200  200  404  200  200  200  200  302",
@@ -109,8 +124,9 @@ def world(cast: Cast) -> World:
     for role in Membership.Role:
         Membership.objects.create(user=leaver, team=cast.alpha, role=role)
     people: dict[str, User | None] = {name: getattr(cast, name, None) for name in PEOPLE}
+    there = cluster(cast.service, 1)
     numbers: dict[str, list[int | str]] = {
-        "cluster": [cluster(cast.service, 1).pk],
+        **{name: [there.pk] for name in ("cluster", *(f"cluster_{part}" for part in PARTS))},
         "change": [change.pk],
         "operation": [operation.pk],
         "cancel_operation": [operation.pk],
@@ -213,7 +229,7 @@ def test_a_head_is_answered_like_a_get(world: World) -> None:
         if method == "GET":
             address = world.addresses[name]
             head = browser.head(address)
-            assert (head.status_code, head.content) == (browser.get(address).status_code, b""), name
+            assert (head.status_code, head.getvalue()) == (browser.get(address).status_code, b""), name
 
 
 def test_no_write_works_without_the_token_against_forgery(world: World) -> None:

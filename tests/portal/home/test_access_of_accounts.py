@@ -33,7 +33,7 @@ OPEN: Final = {
     "oidc/oidc/login/": 404,
     "oidc/oidc/login/callback/": 404,
 }
-ACCOUNTS, ADMIN = 39, 29
+ACCOUNTS, ADMIN = 39, 35
 PLACES: Final = {
     r"<[^>]*>": "1",
     r"\(\?P<key>\[-:\\w\]\+\)": "abc",

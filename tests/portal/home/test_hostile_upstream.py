@@ -3,7 +3,8 @@
 import pytest
 from django.utils import timezone
 
-from portal.inventory.models import Attachment, Cluster, Database, Extension, Network, Node, Service
+from portal.home.cluster_page import PARTS
+from portal.inventory.models import Attachment, Cluster, Database, Extension, Network, Node, Part, Service
 from portal.operations.models import Action, ActionMessage, Attempt, Operation
 from portal.operations.states import Proof, State
 from tests.browsing import signed_in
@@ -42,6 +43,11 @@ def hostile(cast: Cast) -> Cluster:
         Database.objects.create(cluster=found, name=text)
         Extension.objects.create(cluster=found, name=text, version=text, comment=text, link=text)
         Attachment.objects.create(cluster=found, name=text, cidr=text[:64], gateway=text[:64], ip_address=text[:64])
+    for number, text in enumerate((SCRIPT, MARKUP), 1):
+        action = Action.objects.create(upstream_id=number, cluster=found, status=text[:40], submitted_by=text)
+        ActionMessage.objects.create(action=action, text=text)
+    for name in PARTS:
+        Part.objects.create(cluster=found, name=name, read_at=timezone.now(), failed=SCRIPT + MARKUP)
     return found
 
 
@@ -50,6 +56,10 @@ def test_a_cluster_is_shown_as_it_was_told_and_nothing_of_it_runs(cast: Cast, ho
     assert harmless(page)
     assert page.one("main").text.count(SCRIPT) >= 5
     assert page.one("main").text.count(MARKUP) >= 5
+    for part in PARTS:
+        page = page_of(cast, f"{hostile.get_absolute_url()}{part}/")
+        assert harmless(page)
+        assert (SCRIPT in page.one("main").text, MARKUP in page.one("main").text) == (True, True), part
 
 
 def test_neither_does_it_run_in_lists_and_choices(cast: Cast, hostile: Cluster) -> None:
@@ -68,8 +78,9 @@ def test_no_line_to_copy_is_made_of_a_hostile_host(cast: Cast, hostile: Cluster)
         Cluster.objects.update(url=host)
         assert page_of(cast, hostile.get_absolute_url()).all("pre") == []
     Cluster.objects.update(url="newpostgre01.pg.cegedim.cloud", tls_enabled=True)
-    (line,) = page_of(cast, hostile.get_absolute_url()).all("pre")
+    line, *others = page_of(cast, hostile.get_absolute_url()).all("pre")
     assert line.text == 'psql "host=newpostgre01.pg.cegedim.cloud port=5432 dbname=postgres sslmode=verify-full"'
+    assert len(others) == 3
 
 
 @pytest.mark.parametrize(
@@ -89,10 +100,10 @@ def test_no_line_to_copy_is_made_of_a_hostile_host(cast: Cast, hostile: Cluster)
 def test_only_a_link_to_a_web_page_can_be_clicked(cast: Cast, link: str, clickable: bool) -> None:  # noqa: FBT001 - the table's
     shown = cluster(cast.service, 1, read_at=timezone.now())
     Extension.objects.create(cluster=shown, name="hstore", version="1.8", link=link)
-    page = page_of(cast, shown.get_absolute_url()).one("main")
+    page = page_of(cast, f"{shown.get_absolute_url()}extensions/").one("main")
     links = [anchor.attributes["href"] for anchor in page.all("a") if anchor.text == "hstore"]
     assert links == ([link] if clickable else [])
-    assert "hstore 1.8" in page.text
+    assert [cell.text for cell in page.all("td")] == ["hstore", "", "1.8", ""]
 
 
 def test_the_messages_of_an_action_are_text(cast: Cast) -> None:

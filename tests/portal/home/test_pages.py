@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.changes import decide
+from portal.home.cluster_page import PARTS
 from portal.inventory.models import Cluster, Node, Sync
 from portal.operations import heartbeat
 from portal.operations.models import Heartbeat, Operation
@@ -59,13 +60,10 @@ def test_who_cannot_ask_is_not_told_that_they_did_not(cast: Cast, newcomer: User
 def test_a_cluster_of_which_only_its_name_is_known_shows_empty_parts(cast: Cast) -> None:
     bare = Cluster.objects.create(upstream_id=1, name="bare01", service=cast.service)
     page = main_of(signed_in(cast.developer), bare.get_absolute_url())
-    assert {box.one("h2").text for box in page.with_class("empty")} == {
-        "No nodes known",
-        "No extensions known",
-        "No history here",
-        "No databases known",
-        "No network known",
-    }
+    assert {box.one("h2").text for box in page.with_class("empty")} == {"No host known", "Nothing lately"}
+    for part in PARTS:
+        address = f"{bare.get_absolute_url()}{part}/"
+        assert main_of(signed_in(cast.developer), address).with_class("empty")[0].one("h2").text == "Not read yet"
     assert "Not read yet: ITCare is being asked" in page.text
     row = main_of(signed_in(cast.developer), "/clusters/").one("tr", data_id=str(bare.pk))
     assert "Not read yet" in row.text
@@ -174,10 +172,9 @@ def test_any_status_is_shown_documented_or_not(cast: Cast, status: str, word: st
     shown = cluster(cast.service, 1, status=status, read_at=timezone.now())
     Node.objects.create(cluster=shown, name="node01", status=status)
     browser = signed_in(cast.developer)
-    words = [
-        each.with_class("word")[0].text for each in main_of(browser, shown.get_absolute_url()).with_class("status")
-    ]
-    assert words == [word, word]
+    for address, times in ((shown.get_absolute_url(), 1), (f"{shown.get_absolute_url()}nodes/", 2)):
+        words = [each.with_class("word")[0].text for each in main_of(browser, address).with_class("status")]
+        assert words == [word] * times
     assert word in main_of(browser, "/clusters/").one("tr", data_id=str(shown.pk)).text
 
 

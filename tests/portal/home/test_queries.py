@@ -16,7 +16,8 @@ from portal.accounts.models import Membership, Team, User
 from portal.audit.models import Entry
 from portal.changes.models import Change, Decision
 from portal.changes.models import State as ChangeState
-from portal.inventory.models import Attachment, Cluster, Database, Extension, Grant, Network, Node, Service
+from portal.home.cluster_page import PARTS
+from portal.inventory.models import Attachment, Cluster, Database, Extension, Grant, Network, Node, Part, Service
 from portal.operations import heartbeat
 from portal.operations.models import Action, ActionMessage, Attempt, Operation
 from portal.operations.states import Proof, State
@@ -28,13 +29,16 @@ MOST = 14
 # The whole page; a poll that brings news; a poll that brings none. None: it does not refresh itself.
 PINNED: dict[str, tuple[int, int | None, int | None]] = {
     "home": (11, 6, 5),
-    "clusters": (11, 6, 4),
-    "clusters, searched": (11, 6, 4),
+    "clusters": (13, 5, 5),
+    "clusters, searched": (13, 5, 5),
     "cluster": (14, 9, 5),
+    **dict.fromkeys((f"cluster, {part}" for part in ("nodes", "databases", "extensions", "networks")), (11, 6, 5)),
+    "cluster, versions": (10, 5, 5),
+    "cluster, history": (13, 8, 5),
     "requests": (9, 4, 3),
-    "draft": (14, 9, 3),
-    "request that waits": (14, 9, 3),
-    "request that runs": (12, 7, 3),
+    "draft": (13, 6, 5),
+    "request that waits": (13, 6, 5),
+    "request that runs": (12, 7, 5),
     "request that is over": (12, None, None),
     "approvals": (9, 4, 3),
     "operations": (8, 3, 3),
@@ -72,7 +76,11 @@ class World:
     def _of_the_cluster(self, number: int) -> None:
         for part in (Node, Database, Extension, Attachment):
             part._default_manager.create(cluster=self.cluster, name=f"part{number}")
+        if number < len(PARTS):
+            Part.objects.create(cluster=self.cluster, name=PARTS[number], read_at=timezone.now())
         another(self.succeeded, reference=uuid.uuid4())
+        foreign = Action.objects.create(upstream_id=10_000 + number, cluster=self.cluster)
+        ActionMessage.objects.create(action=foreign, text=f"Foreign {number}")
 
     def _of_the_running_one(self, number: int) -> None:
         action = Action.objects.create(upstream_id=number + 1, operation=self.running)
@@ -136,6 +144,7 @@ def world(cast: Cast) -> World:
         "clusters": "/clusters/",
         "clusters, searched": "/clusters/?q=cluster",
         "cluster": shown.get_absolute_url(),
+        **{f"cluster, {part}": f"{shown.get_absolute_url()}{part}/" for part in PARTS},
         "requests": "/requests/",
         "draft": mine.get_absolute_url(),
         "request that waits": theirs.get_absolute_url(),
@@ -207,6 +216,10 @@ def test_pages_of_that_size_do_show_their_rows_and_a_form_with_errors_takes_few_
         "audit": 50,
         "audit, searched": 50,
     }
-    assert [len(re.findall(rf"\bpart{number}\b", shown["cluster"])) >= 4 for number in (0, 59)] == [True, True]
+    for part in ("nodes", "databases", "extensions", "networks"):
+        assert [f"part{number}<" in re.sub(r"\s+<", "<", shown[f"cluster, {part}"]) for number in (0, 59)] == [
+            True,
+            True,
+        ]
     assert [f"Step {number}" in shown["operation that runs"] for number in (0, 59)] == [True, True]
     assert [f"Network {number}" in shown["form"] for number in (0, 59)] == [True, True]

@@ -23,6 +23,7 @@ def hints(broker: str) -> list[str]:
 
 def opened(row: Cluster) -> bool:
     """Open its page, and say whether that asked for a reading."""
+    row.refresh_from_db()
     refresh(row)
     return Cluster.objects.filter(pk=row.pk, wanted_at__isnull=False).exists()
 

@@ -118,23 +118,6 @@ def test_its_parts_are_read_and_replaced(small: Sandbox) -> None:
         assert row.parts_read_at is not None
 
 
-@pytest.mark.parametrize("part", ["nodes", "databases", "extensions", "networks"])
-def test_a_part_that_cannot_be_read_keeps_its_rows(small: Sandbox, part: str) -> None:
-    read_lists()
-    related = "attachments" if part == "networks" else part
-    before = read()
-    kept = list(getattr(before, related).values())
-    assert kept != []
-    small.set_faults(answers(f"/databases/postgresql/{FIRST}/{part}", 403))
-    row = read()
-    assert list(getattr(row, related).values()) == kept
-    assert row.read_failed == "ITCare does not allow the portal's account to do this."
-    assert row.parts_read_at == before.parts_read_at
-    assert all(getattr(row, name).exists() for name in ("nodes", "databases", "extensions", "attachments"))
-    small.set_faults()
-    assert read().read_failed == ""
-
-
 def test_a_cluster_that_cannot_be_read_keeps_what_is_known(small: Sandbox) -> None:
     read_lists()
     before = read()
@@ -191,7 +174,7 @@ def test_a_cluster_is_gone_after_two_answers_some_time_apart(small: Sandbox) -> 
     assert (row.gone_at is not None, row.look.word, name_taken(row.name)) == (True, "Gone", "")
     # What is gone is not asked for any more.
     read_lists()
-    assert not sync.waiting().filter(pk=row.pk).exists()
+    assert not sync.wanted().filter(pk=row.pk).exists()
 
 
 def test_one_answer_that_it_does_not_exist_is_forgotten_when_it_is_found_again(small: Sandbox) -> None:
@@ -244,7 +227,7 @@ def test_what_the_database_does_not_take_is_not_in_the_way_of_others(
     read_lists()
     Cluster.objects.update(status="as it was")
     sync.want(list(Cluster.objects.values_list("pk", flat=True)))
-    first = sync.waiting()[0]
+    first = sync.wanted()[0]
     keep, networks = sync._write, sync.read_networks
 
     def write(row: Cluster, told: dict[str, object], **marks: object) -> None:

@@ -13,7 +13,7 @@ from django.core.management import BaseCommand
 from portal.audit import heads
 from portal.changes import expire
 from portal.inventory.jobs import Reading
-from portal.operations import follow, reveal, send
+from portal.operations import follow, history, origins, reveal, send
 from portal.operations.sweep import Job, Nudges, once, sweep
 from portal.web.hints import Nudger
 
@@ -31,7 +31,9 @@ def jobs() -> list[Job]:
         Job("clusters of succeeded creates", follow.link, 10),
         Job("unclear operations", nudges.settle, pace),
         Job("clusters that somebody waits for", reading.clusters, pace),
+        Job("histories that somebody waits for", history.read_late, 10),
         Job("lists of ITCare", reading.lists, pace),
+        Job("clusters that appeared", origins.settle_origins, 10),
         Job("expired requests", expire.expire, 30),
         Job("requests of leavers", expire.withdraw_leavers, 30),
         Job("requests on moved clusters", expire.lapse, 60),

@@ -1,0 +1,46 @@
+"""Stop a cluster (API.md 7.3)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from portal.catalog.base import Parameters, Row, Words
+from portal.catalog.on_cluster import ClusterKind, ConfirmedForm, known, must_be_active
+from portal.inventory.models import Cluster
+
+
+class StopForm(ConfirmedForm):
+    """Wants the name typed in production, where a stop interrupts real work."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
+        super().__init__(*args, **kwargs)
+        service = self.cluster.service if self.cluster else None
+        if service is not None and not service.production:
+            del self.fields["confirm_name"]
+
+
+class Stop(ClusterKind):
+    """Stops a running cluster."""
+
+    name = "stop"
+    label = "Stop"
+    form = StopForm
+    words = Words(
+        does="ITCare stops PostgreSQL and the nodes of the cluster.",
+        interrupts="Everything that uses the cluster, until it is started again. Monitoring is switched off meanwhile.",
+        undo="The stop itself cannot be undone while it runs, says ITCare; afterwards the cluster can be started.",
+        look_at="Who still uses it, and who has been told.",
+        takes="Usually some minutes.",
+        risk="high",
+    )
+
+    def title(self, parameters: Parameters, cluster: Cluster | None) -> str:  # noqa: ARG002
+        """Return what is asked for, in one line."""
+        return f"Stop {known(cluster)}"
+
+    def rows(self, parameters: Parameters, cluster: Cluster | None) -> Sequence[Row]:  # noqa: ARG002
+        """Return what changes."""
+        return [Row("Status", "Stopped", "Active")]
+
+    def state_forbids(self, cluster: Cluster) -> str:
+        """Only an active cluster can be stopped."""
+        return must_be_active(cluster).replace("stopped: start it first", "stopped already")

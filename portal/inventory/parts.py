@@ -1,0 +1,121 @@
+"""Reads the parts of a cluster, each for itself: one that fails leaves the others fresh (API.md 7.5)."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Model
+from django.db.models.functions import Now
+
+from portal import itcare
+from portal.inventory.models import Attachment, Cluster, Database, Extension, Node, Part, PartName
+
+Reader = Callable[[itcare.Client, Cluster], tuple[type[Model], list[Model]]]
+
+
+def read_parts(client: itcare.Client, cluster: Cluster) -> None:
+    """Read nodes, databases, extensions, networks and versions; a part that fails keeps its rows and says why.
+
+    What failed the last time is read last, so that a part that lets us wait holds up none of the others.
+    """
+    failed = set(Part.objects.filter(cluster=cluster).exclude(failed="").values_list("name", flat=True))
+    for name in sorted([*READERS, PartName.VERSIONS], key=lambda name: name in failed):
+        read_part(client, cluster, name)
+    Cluster.objects.filter(pk=cluster.pk).update(parts_read_at=Now())
+
+
+def read_part(client: itcare.Client, cluster: Cluster, name: PartName) -> bool:
+    """Read one part and write it down with its time, or with why it was not read; answers whether it was."""
+    try:
+        if name == PartName.VERSIONS:
+            versions = list(client.versions(cluster.upstream_id))
+        else:
+            model, rows = READERS[name](client, cluster)
+    except itcare.ItcareError as error:
+        note_part(cluster, name, failed=error.sentence)
+        return False
+    with transaction.atomic():
+        # The row lock makes two readings of one cluster follow each other instead of doubling its parts.
+        Cluster.objects.select_for_update().only("pk").get(pk=cluster.pk)
+        if name == PartName.VERSIONS:
+            Cluster.objects.filter(pk=cluster.pk).update(offered_versions=versions)
+        else:
+            model._default_manager.filter(cluster=cluster).delete()  # noqa: SLF001 - Django documents the name
+            model._default_manager.bulk_create(rows)  # noqa: SLF001
+        note_part(cluster, name)
+    return True
+
+
+def note_part(cluster: Cluster, name: PartName, *, failed: str = "") -> None:
+    """Note that a part was read now, or why it was not: its age is then that of what is still shown."""
+    values: dict[str, object] = {"failed": failed[:300]} | ({} if failed else {"read_at": Now()})
+    Part.objects.update_or_create(cluster=cluster, name=name, defaults=values)
+
+
+def _nodes(client: itcare.Client, cluster: Cluster) -> tuple[type[Model], list[Model]]:
+    return Node, [
+        Node(
+            cluster=cluster,
+            upstream_id=node.id,
+            name=_text(node.name, 200),
+            status=_text(node.status, 40),
+            cpu=node.cpu,
+            ram=node.ram,
+            storage=node.storage,
+            ip_address=_text(node.ip_address, 64),
+            zone=_text(node.label_availability_zone, 100),
+            data_center=_text(node.label_data_center, 100),
+            os_name=_text(node.os_name, 100),
+        )
+        for node in client.nodes(cluster.upstream_id)
+    ]
+
+
+def _databases(client: itcare.Client, cluster: Cluster) -> tuple[type[Model], list[Model]]:
+    return Database, [
+        Database(cluster=cluster, name=_text(database.name, 200)) for database in client.databases(cluster.upstream_id)
+    ]
+
+
+def _extensions(client: itcare.Client, cluster: Cluster) -> tuple[type[Model], list[Model]]:
+    return Extension, [
+        Extension(
+            cluster=cluster,
+            name=_text(extension.name, 200),
+            version=_text(extension.version, 100),
+            comment=_text(extension.comment, 500),
+            link=_text(extension.link, 500),
+            requires_restarting=extension.requires_restarting,
+        )
+        for extension in client.extensions(cluster.upstream_id)
+    ]
+
+
+def _networks(client: itcare.Client, cluster: Cluster) -> tuple[type[Model], list[Model]]:
+    return Attachment, [
+        Attachment(
+            cluster=cluster,
+            upstream_id=network.id,
+            name=_text(network.technical_id or network.network_short_description, 200),
+            cidr=_text(network.cidr, 64),
+            mask=_text(network.mask, 64),
+            gateway=_text(network.gateway, 64),
+            ip_address=_text(network.ip_address, 64),
+            region=_text(network.region, 40),
+            area=_text(network.area, 40),
+            scope=_text(network.scope, 40),
+        )
+        for network in client.networks_of(cluster.upstream_id)
+    ]
+
+
+def _text(value: str | None, length: int) -> str:
+    return (value or "")[:length]
+
+
+READERS: Final[Mapping[PartName, Reader]] = {
+    PartName.NODES: _nodes,
+    PartName.DATABASES: _databases,
+    PartName.EXTENSIONS: _extensions,
+    PartName.NETWORKS: _networks,
+}

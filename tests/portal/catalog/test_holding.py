@@ -1,0 +1,109 @@
+"""One thing at a time on a cluster: what holds it, what a restore holds besides, and who is told so."""
+
+import pytest
+
+from portal.changes import decide, submit
+from portal.changes.models import Change
+from portal.inventory.models import Cluster
+from portal.operations import cancel
+from portal.operations.models import Operation
+from tests.cast import Cast
+from tests.portal.catalog.asking import RESTORE, SOURCE, TARGET, Values, approve, approved, asked, placed
+from tests.portal.operations.engine import at_once, followed, sent
+from tests.sandbox_server import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BUSY = "Another operation is under way on this cluster: wait until it has ended."
+RESIZE: Values = {"sizing": "4cpu8gb"}
+
+
+@pytest.fixture
+def pair(cast: Cast, upstream: Sandbox) -> tuple[Cluster, Cluster]:
+    """A cluster, and another one whose backup fits it."""
+    return placed(upstream, cast.service, TARGET), placed(upstream, cast.service, SOURCE)
+
+
+def refused_as_busy(cast: Cast, change: Change) -> None:
+    """Agree; the cluster is busy, and the request stays as it was."""
+    answer = approve(cast.approver, change)
+    assert answer.status == 409
+    assert BUSY in answer.page.one("main").text
+    assert answer.page.one(id="live").attributes["data-state"] == "pending"
+    change.refresh_from_db()
+    assert (change.state, change.operation, change.decisions.count()) == ("pending", None, 0)
+
+
+def test_a_busy_cluster_takes_no_second_approval_and_the_request_waits_for_it(
+    cast: Cast, upstream: Sandbox, pair: tuple[Cluster, Cluster]
+) -> None:
+    target, _ = pair
+    second = asked(cast.developer, "update_patch_party", target, {"excluded": "false"})
+    first = approved(cast, "stop", target, {})
+    refused_as_busy(cast, second)
+    row = sent(first)
+    assert row.state == "running"
+    refused_as_busy(cast, second)
+    assert followed(row).state == "succeeded"
+    assert approve(cast.approver, second).status == 303
+    assert sent(Operation.objects.get(change=second)).state == "running"
+    assert [write["body"]["operation"] for write in upstream.writes()] == ["stop", "update_patch_party"]
+
+
+def test_a_restore_holds_its_source_until_it_has_ended(
+    cast: Cast, upstream: Sandbox, pair: tuple[Cluster, Cluster]
+) -> None:
+    target, source = pair
+    change = asked(cast.developer, "resize", source, RESIZE)
+    restore = approved(cast, "restore", target, RESTORE)
+    assert restore.source == source
+    refused_as_busy(cast, change)
+    restore = sent(restore)
+    refused_as_busy(cast, change)
+    assert followed(restore).state == "succeeded"
+    assert approve(cast.approver, change).status == 303
+
+
+def test_a_restore_waits_while_its_source_is_changed(cast: Cast, pair: tuple[Cluster, Cluster]) -> None:
+    target, source = pair
+    change = asked(cast.developer, "restore", target, RESTORE)
+    resize = approved(cast, "resize", source, RESIZE)
+    refused_as_busy(cast, change)
+    cancel.cancel(resize, cast.developer)
+    assert approve(cast.approver, change).status == 303
+
+
+def test_two_restores_do_not_read_each_other(cast: Cast, pair: tuple[Cluster, Cluster]) -> None:
+    target, source = pair
+    there = asked(cast.developer, "restore", source, {**RESTORE, "source_id": str(TARGET)})
+    approved(cast, "restore", target, RESTORE)
+    refused_as_busy(cast, there)
+
+
+def test_a_cluster_restored_from_its_own_backup_holds_itself_alone(
+    cast: Cast, upstream: Sandbox, pair: tuple[Cluster, Cluster]
+) -> None:
+    target, _ = pair
+    operation = approved(cast, "restore", target, {**RESTORE, "source_id": str(TARGET)})
+    assert operation.source is None
+    assert followed(sent(operation)).state == "succeeded"
+    (write,) = upstream.writes()
+    assert (write["path"], write["body"]["options"]["sourceId"]) == (f"/databases/postgresql/{TARGET}", TARGET)
+
+
+@pytest.mark.parametrize("crossed", [False, True])
+def test_of_two_approvals_at_once_one_starts_and_the_other_stays_pending(
+    cast: Cast, pair: tuple[Cluster, Cluster], *, crossed: bool
+) -> None:
+    target, source = pair
+    first = asked(cast.developer, "restore", target, RESTORE)
+    other: tuple[str, Values] = ("restore", {**RESTORE, "source_id": str(TARGET)}) if crossed else ("resize", RESIZE)
+    second = asked(cast.developer, other[0], source, other[1])
+    results = at_once(
+        lambda: decide.approve(first, cast.approver, ""), lambda: decide.approve(second, cast.approver2, "")
+    )
+    started = [result for result in results if isinstance(result, Operation)]
+    told = [str(result) for result in results if isinstance(result, submit.NotPossibleError)]
+    assert (len(started), told) == (1, [BUSY])
+    assert sorted(Change.objects.values_list("state", flat=True)) == ["approved", "pending"]
+    assert Operation.objects.get() == started[0]

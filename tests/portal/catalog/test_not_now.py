@@ -1,0 +1,144 @@
+"""What cannot be asked now: greyed with its reason in the menu, explained at its address, refused when it is sent."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from portal.changes.models import Change
+from portal.inventory.models import Cluster, Database, Extension
+from portal.operations.models import Operation
+from tests.browsing import Silent, signed_in
+from tests.browsing import silent_itcare as silent_itcare  # noqa: PLC0414 - a fixture
+from tests.cast import Cast, cluster
+from tests.portal.catalog.asking import address, approved, ask, opened
+
+pytestmark = pytest.mark.django_db
+
+LABELS = {
+    "resize": "Resize",
+    "install_extension": "Add extensions",
+    "enable_ha": "Make highly available",
+    "upgrade": "Upgrade",
+    "update_patch_party": "Change patching",
+    "start": "Start",
+    "stop": "Stop",
+    "restore": "Restore",
+    "delete": "Delete",
+}
+STOPPED = "The cluster is stopped: start it first."
+UNTOLD = "ITCare has not told the status of this cluster."
+NOT_READ = "ITCare has not told enough about this cluster yet."
+NO_PARTS = "ITCare has not told the databases and extensions of this cluster yet."
+NO_EXTENSION = "ITCare names no database or no extension for this cluster."
+BUSY = "Another operation is under way on this cluster: wait until it has ended."
+
+
+def row(cast: Cast, *, parts: bool = True, **fields: object) -> Cluster:
+    """A cluster of which everything can be asked but to start it."""
+    now = datetime.now(UTC)
+    told = {"node_count": 1, "offered_versions": [17], "backup_status": True, "read_at": now, "parts_read_at": now}
+    made = cluster(cast.service, 1, **{**told, **fields})
+    if parts:
+        Database.objects.create(cluster=made, name="app")
+        Extension.objects.create(cluster=made, name="hstore")
+    return made
+
+
+def menu(cast: Cast, made: Cluster) -> dict[str, str]:
+    """Each kind that the cluster's page names, with the reason where it cannot be chosen, else with its address."""
+    asks = opened(cast.developer, made.get_absolute_url()).page.one("details", id="asks")
+    named = {link.text: link.attributes["href"] for link in asks.all("a")}
+    greyed = asks.all(aria_disabled="true")
+    assert [each.all("a") + [each] * ("href" in each.attributes) for each in greyed] == [[]] * len(greyed)
+    for each in greyed:
+        why = each.one("small").text
+        named[each.text.removesuffix(why).strip()] = why
+    return named
+
+
+def test_a_cluster_that_runs_can_be_asked_for_everything_but_to_start(cast: Cast, silent_itcare: Silent) -> None:
+    made = row(cast)
+    offered = {label: address(kind, made) for kind, label in LABELS.items()}
+    assert menu(cast, made) == {**offered, "Start": "The cluster is running already."}
+    assert silent_itcare.calls() == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "why"),
+    [
+        ("start", {}, "The cluster is running already."),
+        ("start", {"status": "RESIZING"}, "The cluster is resizing: only a stopped one can be started."),
+        ("start", {"status": ""}, UNTOLD),
+        ("stop", {"status": "INACTIVE"}, "The cluster is stopped already."),
+        ("stop", {"status": "STARTING"}, "The cluster is starting: only an active one can be changed like this."),
+        ("resize", {"status": "INACTIVE"}, STOPPED),
+        ("resize", {"status": ""}, UNTOLD),
+        ("resize", {"read_at": None}, NOT_READ),
+        ("enable_ha", {"status": "INACTIVE"}, STOPPED),
+        ("enable_ha", {"topology": "HA"}, "The cluster is highly available already."),
+        ("enable_ha", {"topology": "HIGH_AVAILABILITY"}, "The cluster is highly available already."),
+        ("enable_ha", {"topology": ""}, "ITCare has not told the topology of this cluster."),
+        ("enable_ha", {"version": "11"}, "Version 11: it needs 12 or later."),
+        ("enable_ha", {"version": "9.6"}, "Version 9.6: it needs 12 or later."),
+        ("enable_ha", {"version": ""}, "Version unknown: it needs 12 or later."),
+        ("upgrade", {"status": "INACTIVE"}, STOPPED),
+        ("upgrade", {"offered_versions": []}, "ITCare offers no later version for this cluster."),
+        ("upgrade", {"offered_versions": [15, 16]}, "ITCare offers no later version for this cluster."),
+        ("install_extension", {"status": "INACTIVE"}, STOPPED),
+        ("install_extension", {"parts": False, "parts_read_at": None}, NO_PARTS),
+        ("install_extension", {"parts": False}, NO_EXTENSION),
+        ("restore", {"status": "INACTIVE"}, STOPPED),
+        ("restore", {"backup_status": False}, "No cluster of this version is active and backed up."),
+        ("restore", {"version": ""}, "No cluster of this version is active and backed up."),
+        ("delete", {"protected": True}, "An administrator has protected this cluster against deletion."),
+        ("update_patch_party", {"read_at": None}, NOT_READ),
+    ],
+)
+def test_it_is_said_in_the_menu_at_its_address_and_to_who_sends_it_all_the_same(
+    cast: Cast, silent_itcare: Silent, kind: str, fields: dict[str, object], why: str
+) -> None:
+    made = row(cast, **fields)  # type: ignore[arg-type]  # of the table
+    assert menu(cast, made)[LABELS[kind]] == why
+    answer = opened(cast.developer, address(kind, made))
+    assert (answer.status, answer.notes) == (200, [f"This cannot be asked now. {why}"])
+    assert answer.page.one("main").all("form") == []
+    answer = ask(cast.developer, kind, made, {})
+    assert (answer.status, answer.notes) == (409, [f"This cannot be asked now. {why}"])
+    assert (Change.objects.count(), silent_itcare.calls()) == (0, 0)
+
+
+def test_of_a_cluster_that_is_gone_nothing_can_be_asked(cast: Cast, silent_itcare: Silent) -> None:
+    made = row(cast, gone_at=datetime.now(UTC))
+    assert opened(cast.developer, made.get_absolute_url()).page.all("details", id="asks") == []
+    for kind in LABELS:
+        answer = ask(cast.developer, kind, made, {})
+        assert (answer.status, answer.notes) == (
+            409,
+            ["This cannot be asked now. ITCare no longer knows this cluster."],
+        )
+    assert (Change.objects.count(), silent_itcare.calls()) == (0, 0)
+
+
+def test_while_something_runs_the_menu_says_so_and_the_form_keeps_what_was_typed(cast: Cast) -> None:
+    made = row(cast)
+    approved(cast, "stop", made, {})
+    assert menu(cast, made) == dict.fromkeys(LABELS.values(), BUSY)
+    answer = ask(cast.developer, "resize", made, {"sizing": "4cpu8gb", "reason": "Slow <reports>."})
+    assert (answer.status, answer.problems) == (422, [BUSY])
+    assert answer.page.one("textarea", name="reason").text == "Slow <reports>."
+    assert [each.attributes["value"] for each in answer.page.all("option") if "selected" in each.attributes] == [
+        "4cpu8gb"
+    ]
+    assert (Change.objects.count(), Operation.objects.count()) == (1, 1)
+
+
+@pytest.mark.parametrize("person", ["support", "administrator", "approver"])
+def test_who_may_not_ask_sees_no_menu_and_gets_no_form(cast: Cast, person: str) -> None:
+    made = row(cast)
+    browser = signed_in(getattr(cast, person))
+    assert b'id="asks"' not in browser.get(made.get_absolute_url()).content
+    assert browser.get(address("stop", made)).status_code == 403
+    assert ask(getattr(cast, person), "stop", made, {}).status == 403
+    assert signed_in(cast.stranger).get(address("stop", made)).status_code == 404
+    assert ask(cast.stranger, "stop", made, {}).status == 404
+    assert Change.objects.count() == 0
