@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from portal.catalog.kinds import ON_CLUSTER
+from portal.home.cluster_page import PARTS
 from tests.browser import world
 from tests.browser.conftest import SignIn
 from tests.browser.steps import faults, fill_in, sideways, unreadable_table
@@ -73,7 +75,22 @@ def asking(browser_of: SignIn, address: str, there: world.World) -> Pages:
     yield "password", tab
 
 
-@pytest.mark.parametrize("walk", [reading, asking])
+def changing(browser_of: SignIn, address: str, there: world.World) -> Pages:
+    """Open the parts of a cluster, and the form of everything that can be asked of it."""
+    tab = browser_of("developer", address)
+    page = there.cluster.get_absolute_url()
+    tab.goto(page)
+    tab.get_by_text("Ask for a change").click()
+    yield "cluster with its menu", tab
+    for part in PARTS:
+        tab.goto(f"{page}{part}/")
+        yield part, tab
+    for kind in ON_CLUSTER:
+        tab.goto(f"/requests/new/{kind.name}/?cluster={there.cluster.pk}")
+        yield f"asking to {kind.name}", tab
+
+
+@pytest.mark.parametrize("walk", [reading, asking, changing])
 def test_axe_finds_nothing_and_everything_fits(
     cast: Cast,
     upstream: Sandbox,
