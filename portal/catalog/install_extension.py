@@ -91,7 +91,9 @@ class InstallExtension(ClusterKind):
         """The cluster must be active and must have told what it offers."""
         if not cluster.parts_read_at:
             return "ITCare has not told the databases and extensions of this cluster yet."
-        if not cluster.extensions.exists() or not cluster.databases.exists():
+        # Both in one question: the cluster's page asks it each time.
+        both = Cluster.objects.filter(pk=cluster.pk, extensions__isnull=False, databases__isnull=False)
+        if not both.exists():
             return "ITCare names no database or no extension for this cluster."
         return must_be_active(cluster)
 

@@ -165,7 +165,10 @@ class Restore(ClusterKind):
         """The cluster must be active, and there must be a backup that fits."""
         if words := must_be_active(cluster):
             return words
-        return "" if sources_for(cluster) else "No cluster of this version is active and backed up."
+        # Its own backup will do (API.md A25), and costs the cluster's page no question.
+        if (cluster.backup_status and major(cluster)) or sources_for(cluster):
+            return ""
+        return "No cluster of this version is active and backed up."
 
     def unfit(self, parameters: Parameters, cluster: Cluster) -> Sequence[str]:
         """Refuse a source that does not fit any more, and a moment that has left the window."""

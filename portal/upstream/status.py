@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from django.db.models import Subquery
 from django.db.models.functions import Now
 
 from portal.upstream.models import Pause, Token
@@ -18,12 +19,18 @@ class Status(NamedTuple):
 
 def status() -> Status:
     """Tell how things stand, from our own rows; asks nobody."""
-    pause = Pause.objects.filter(until__gt=Now()).first()
-    if pause is not None:
-        return Status(ok=False, words=pause.reason, since=pause.since)
-    token = Token.objects.first()
+    running = Pause.objects.filter(until__gt=Now())
+    # One question for every page, once ITCare has been asked for anything.
+    paused = {"paused": Subquery(running.values("reason")[:1]), "paused_at": Subquery(running.values("since")[:1])}
+    columns = ("failed_at", "failure", "fetched_at", "paused", "paused_at")
+    token = Token.objects.annotate(**paused).values(*columns).first()
     if token is None:
+        pause = running.first()
+        if pause is not None:
+            return Status(ok=False, words=pause.reason, since=pause.since)
         return Status(ok=True, words="ITCare has not been asked yet.", since=None)
-    if token.failed_at is not None:
-        return Status(ok=False, words=token.failure, since=token.failed_at)
-    return Status(ok=True, words="The portal is signed in to ITCare.", since=token.fetched_at)
+    if token["paused"] is not None:
+        return Status(ok=False, words=token["paused"], since=token["paused_at"])
+    if token["failed_at"] is not None:
+        return Status(ok=False, words=token["failure"], since=token["failed_at"])
+    return Status(ok=True, words="The portal is signed in to ITCare.", since=token["fetched_at"])

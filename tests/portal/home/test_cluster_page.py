@@ -4,14 +4,16 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from portal.home.cluster_page import PARTS
 from portal.home.past import PAGE_SIZE
 from portal.inventory.models import Cluster, Database, Extension, Node, Part
-from portal.operations import history
+from portal.operations import heartbeat, history
 from portal.operations.models import Action, ActionMessage, Operation
 from portal.operations.states import State
 from portal.upstream.client import client
+from portal.upstream.models import Token
 from tests.browsing import signed_in
 from tests.cast import Cast, cluster, queued
 from tests.markup import Element, Page
@@ -251,3 +253,21 @@ def test_actions_that_others_started_are_found_at_itcare_and_ours_are_not(cast: 
     Operation.objects.update(upstream_action_id=number, state=State.RUNNING, last_proof="accepted", password=None)
     history.read(client(), shown)
     assert not Action.objects.filter(upstream_id=number).exists()
+
+
+def test_an_opening_that_asks_for_a_reading_stays_under_fifteen_queries(
+    cast: Cast, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for process in (heartbeat.SWEEP, heartbeat.WORKER):
+        heartbeat.beat(process)
+    # As it is in use: ITCare has been asked, and the cluster's own backup cannot be restored.
+    Token.objects.create(id=1)
+    old = timezone.now() - timedelta(hours=1)
+    row = cluster(cast.service, 1, read_at=old, tried_at=old, parts_read_at=old, backup_status=False)
+    Extension.objects.create(cluster=row, name="hstore")
+    Database.objects.create(cluster=row, name="postgres")
+    browser = signed_in(cast.developer)
+    with django_assert_num_queries(14):
+        assert browser.get(row.get_absolute_url()).status_code == 200
+    row.refresh_from_db()
+    assert row.wanted_at is not None

@@ -31,7 +31,7 @@ PINNED: dict[str, tuple[int, int | None, int | None]] = {
     "home": (11, 6, 5),
     "clusters": (13, 5, 5),
     "clusters, searched": (13, 5, 5),
-    "cluster": (14, 9, 5),
+    "cluster": (13, 8, 5),
     **dict.fromkeys((f"cluster, {part}" for part in ("nodes", "databases", "extensions", "networks")), (11, 6, 5)),
     "cluster, versions": (10, 5, 5),
     "cluster, history": (13, 8, 5),
