@@ -111,6 +111,8 @@ def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
                 detail={"attempt": attempt.number},
                 sent_at=Now(),
                 last_proof=Proof.OPEN,
+                released_by=None,
+                also_released_by=None,
                 message="",
             )
     except LostRaceError:

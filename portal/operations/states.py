@@ -64,6 +64,12 @@ class Proof(models.TextChoices):
 NOTHING_EXECUTED: Final = (Proof.NOT_SENT, Proof.REFUSED)
 
 
+# Kinds that a person may not send again after an unclear attempt (its password is gone: one asks anew), and those where
+# a second person must agree (a second execution would destroy data).
+NEVER_RELEASED: Final = "create"
+RELEASED_BY_TWO: Final = ("delete", "restore")
+
+
 class Reason(models.TextChoices):
     """Why an operation failed, for machines; the sentence for people stands beside it."""
 
@@ -74,6 +80,7 @@ class Reason(models.TextChoices):
     FAILED_UPSTREAM = "failed_upstream", "ITCare could not finish it"
     UNREACHABLE = "unreachable", "ITCare could not be reached"
     SECRET_LOST = "secret_lost", "The administrator password can no longer be opened"
+    SETTLED = "settled", "A person found out that it was not done"
 
 
 class LostRaceError(Exception):

@@ -75,6 +75,24 @@ def test_a_released_operation_is_queued_again_but_never_a_create(cast: Cast) -> 
         operation(cast, kind="resize", last_proof="unknown")
 
 
+def test_a_release_is_for_one_attempt(cast: Cast) -> None:
+    with refused("sending_has_proved_nothing"), transaction.atomic():
+        operation(cast, State.SENDING, kind="resize", released_by=cast.approver)
+
+
+@pytest.mark.parametrize("kind", ["delete", "restore"])
+def test_what_destroys_data_is_queued_again_by_two_people_only(cast: Cast, kind: str) -> None:
+    released: dict[str, Any] = {"kind": kind, "last_proof": "unknown", "released_by": cast.approver}
+    with refused("queued_again_only_with_proof"), transaction.atomic():
+        operation(cast, **released)
+    for same in (cast.approver, cast.developer):
+        with refused("second_release_is_another_person"), transaction.atomic():
+            operation(cast, **released, also_released_by=same)
+    with refused("second_release_is_another_person"), transaction.atomic():
+        operation(cast, State.UNCLEAR, kind=kind, also_released_by=cast.approver2)
+    assert operation(cast, **released, also_released_by=cast.approver2).state == State.QUEUED
+
+
 @pytest.mark.parametrize("proof", ["", "not_sent", "refused"])
 def test_with_proof_that_nothing_was_executed_it_is_queued_again(cast: Cast, proof: str) -> None:
     assert operation(cast, last_proof=proof).state == State.QUEUED
@@ -155,6 +173,7 @@ def test_no_constraint_of_operations_is_left_untried() -> None:
         "attempt_ended_is_proven",
         "attempt_proof_known",
         "one_open_attempt",
+        "second_release_is_another_person",
         "message_once_an_action",
     }
     models = (Operation, Attempt, Action, ActionMessage, Secret)

@@ -2,7 +2,9 @@
 
 from portal.operations.models.actions import Action, ActionMessage
 from portal.operations.models.attempts import Attempt
+from portal.operations.models.concerns import Concern, ConcernQuerySet, Situation
 from portal.operations.models.heartbeats import Heartbeat
+from portal.operations.models.holds import Hold
 from portal.operations.models.operations import PORTAL, Operation, OperationQuerySet, digest
 from portal.operations.models.secrets import Secret, bound, erase
 
@@ -11,10 +13,14 @@ __all__ = [
     "Action",
     "ActionMessage",
     "Attempt",
+    "Concern",
+    "ConcernQuerySet",
     "Heartbeat",
+    "Hold",
     "Operation",
     "OperationQuerySet",
     "Secret",
+    "Situation",
     "bound",
     "digest",
     "erase",

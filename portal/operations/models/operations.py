@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
@@ -23,7 +23,9 @@ from portal.operations.states import (
     ENDED,
     LOOKS,
     MOVES,
+    NEVER_RELEASED,
     NOTHING_EXECUTED,
+    RELEASED_BY_TWO,
     UNFINISHED,
     UNSENT,
     LostRaceError,
@@ -75,7 +77,15 @@ class Operation(models.Model):
     reason = models.CharField(max_length=40, choices=Reason.choices, blank=True, default="")
     message = models.CharField(max_length=500, blank=True, help_text="The sentence for people.")
     last_proof = models.CharField(max_length=20, choices=Proof.choices, blank=True, default="")
-    released_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    released_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", help_text="Says that it may be sent once more."
+    )
+    also_released_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", help_text="Agrees, where two have to."
+    )
+    settled_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", help_text="Said how it ended, or which action is its own."
+    )
     upstream_action_id = models.BigIntegerField(null=True)
 
     look_at = models.DateTimeField(null=True, db_default=Now())
@@ -135,21 +145,35 @@ class Operation(models.Model):
             models.CheckConstraint(
                 condition=~Q(state__in=[State.FAILED, State.CANCELLED]) | Q(reveal=None), name="no_reveal_of_a_failure"
             ),
-            # Sent at most once: back in the queue only with proof that nothing was executed, or released by a person.
+            # Sent at most once: back in the queue only with proof that nothing was executed, or released by a person;
+            # by two where a second execution would destroy data, and never where the password is gone.
             models.CheckConstraint(
                 condition=~Q(state=State.QUEUED)
                 | Q(last_proof="", sent_at=None)
                 | Q(last_proof__in=NOTHING_EXECUTED)
-                | (Q(released_by__isnull=False) & ~Q(kind="create")),
+                | (Q(released_by__isnull=False) & ~Q(kind__in=[NEVER_RELEASED, *RELEASED_BY_TWO]))
+                | Q(released_by__isnull=False, also_released_by__isnull=False, kind__in=RELEASED_BY_TWO),
                 name="queued_again_only_with_proof",
+            ),
+            # The second person is neither the first nor the one who asked.
+            models.CheckConstraint(
+                condition=Q(also_released_by=None)
+                | (
+                    Q(released_by__isnull=False)
+                    & ~Q(also_released_by=F("released_by"))
+                    & ~Q(also_released_by=F("requester"))
+                ),
+                name="second_release_is_another_person",
             ),
             # A lease without an end would keep everybody else away for ever.
             models.CheckConstraint(
                 condition=~Q(state=State.SENDING) | Q(lease_until__isnull=False), name="sending_holds_a_lease"
             ),
-            # What an earlier attempt proved proves nothing of this one: the rule of the queue rests on it.
+            # What an earlier attempt proved proves nothing of this one, and a release is for one attempt: the rule of
+            # the queue rests on both.
             models.CheckConstraint(
-                condition=~Q(state=State.SENDING) | Q(sent_at__isnull=False, last_proof=""),
+                condition=~Q(state=State.SENDING)
+                | Q(sent_at__isnull=False, last_proof="", released_by=None, also_released_by=None),
                 name="sending_has_proved_nothing",
             ),
         ]

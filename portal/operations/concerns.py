@@ -1,0 +1,94 @@
+"""Raises and closes concerns. Each is told once, however often the portal comes upon it."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from portal.accounts.models import User
+from portal.audit.record import record
+from portal.inventory.models import Cluster
+from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
+
+
+@transaction.atomic
+def raise_concern(
+    situation: Situation,
+    words: str,
+    *,
+    operation: Operation | None = None,
+    cluster: Cluster | None = None,
+    actions: Sequence[Action] = (),
+) -> bool:
+    """Say that a person must look at something; answers whether that was new.
+
+    A concern of this situation that is open already gets the words and the actions of now.
+
+    Args:
+        situation: What the matter is.
+        words: The sentence for people, with the evidence.
+        operation: What it is about.
+        cluster: What it is about, where no operation is.
+        actions: Those of ITCare that it is about, as noted.
+    """
+    about: Operation | Cluster | None = operation or cluster
+    of = Concern.objects.open().filter(situation=situation, operation=operation)
+    known = of if operation else of.filter(cluster=cluster)
+    row, made = known.get_or_create(
+        closed_at=None,
+        defaults={
+            "situation": situation,
+            "operation": operation,
+            "cluster": cluster or (operation.cluster if operation else None),
+            "service_id": about.service_id if about else None,
+            "words": words[:1000],
+        },
+    )
+    told = set(row.actions.values_list("pk", flat=True))
+    fresh = {action.pk for action in actions}
+    if fresh != told:
+        row.actions.set(fresh)
+    if not made and (row.words != words[:1000] or fresh != told):
+        Concern.objects.filter(pk=row.pk).update(words=words[:1000], changed_at=Now())
+    if made:
+        _record("concern.raised", row, None, {"words": row.words[:300]})
+    return made
+
+
+@transaction.atomic
+def close(rows: QuerySet[Concern], outcome: str, *, by: User | None = None) -> int:
+    """Note of open concerns how they ended; answers how many there were.
+
+    Args:
+        rows: Which ones; those closed already are left as they are.
+        outcome: How, in words.
+        by: The person who dealt with them; None where the portal found them settled.
+    """
+    closed = []
+    for row in rows.filter(closed_at=None).select_for_update(of=("self",)).select_related("operation", "cluster"):
+        Concern.objects.filter(pk=row.pk).update(closed_at=Now(), changed_at=Now(), closed_by=by, outcome=outcome[:500])
+        closed.append(row)
+    for row in closed:
+        _record("concern.closed", row, by, {"outcome": outcome[:300]})
+    return len(closed)
+
+
+def close_of(operation: Operation, outcome: str, *situations: Situation, by: User | None = None) -> int:
+    """Close the open concerns about an operation, of these situations or of all; answers how many there were."""
+    rows = Concern.objects.open().filter(operation=operation)
+    return close(rows.filter(situation__in=situations) if situations else rows, outcome, by=by)
+
+
+def _record(verb: str, concern: Concern, by: User | None, detail: dict[str, str]) -> None:
+    about = "operation" if concern.operation_id else "cluster" if concern.cluster_id else "upstream"
+    record(
+        verb,
+        actor=by.email if by else PORTAL,
+        actor_id=by.pk if by else None,
+        subject_type=about,
+        subject_id=concern.operation_id or concern.cluster_id or 0,
+        subject=concern.subject,
+        service_id=concern.service_id,
+        detail={"situation": concern.situation, **detail},
+    )

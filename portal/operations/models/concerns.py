@@ -1,0 +1,96 @@
+"""Concerns: what a person must look at, because the portal cannot settle it or will not decide it alone."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from portal.accounts import rights
+from portal.accounts.models import User
+from portal.inventory.models import Cluster, Service, granted
+from portal.operations.models.actions import Action
+from portal.operations.models.operations import Operation
+
+
+class Situation(models.TextChoices):
+    """What the matter is; docs/RUNBOOK.md has a section for each."""
+
+    NOTHING_FOUND = "nothing_found", "Unclear, and ITCare shows nothing of it"
+    SEVERAL_FIT = "several_fit", "Unclear, and several actions of ITCare fit"
+    UNSETTLED = "unsettled", "Unclear, and ITCare cannot be read"
+    OVERDUE = "overdue", "Runs for longer than anything should"
+    UNREACHABLE = "unreachable", "Approved, and cannot be sent for a long time"
+    VANISHED = "vanished", "ITCare no longer knows the action that carries it out"
+    STUCK = "stuck", "Looking at it keeps failing"
+    LATE_ACTION = "late_action", "An action showed up after the operation had ended"
+    RELAPSED = "relapsed", "Its action had ended, and goes on"
+    UNKNOWN_ACTION = "unknown_action", "ITCare did something for the portal that the portal does not remember"
+    DRIFT = "drift", "The cluster is not as the last operation left it"
+
+
+class ConcernQuerySet(models.QuerySet["Concern"]):
+    """Concerns, narrowed to what a person may see or has to do with."""
+
+    def open(self) -> Self:
+        """Concerns that nobody has dealt with yet."""
+        return self.filter(closed_at=None)
+
+    def visible_to(self, user: User) -> Self:
+        """Concerns about the services of the person's teams; all of them for support and administrators."""
+        if rights.reads_everything(user):
+            return self
+        return self.filter(granted(rights.teams_of(user), "service__"))
+
+
+class Concern(models.Model):
+    """One thing that needs a person, with the evidence; closed by a person, or by the portal once it is settled."""
+
+    situation = models.CharField(max_length=20, choices=Situation.choices)
+    operation = models.ForeignKey(Operation, models.PROTECT, null=True, related_name="concerns")
+    cluster = models.ForeignKey(Cluster, models.PROTECT, null=True, related_name="concerns")
+    service = models.ForeignKey(Service, models.PROTECT, null=True, related_name="+", help_text="Who may see it.")
+    actions = models.ManyToManyField(Action, related_name="concerns", help_text="Those of ITCare that it is about.")
+    words = models.CharField(max_length=1000, help_text="The sentence for people.")
+    raised_at = models.DateTimeField(db_default=Now())
+    changed_at = models.DateTimeField(db_default=Now())
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", help_text="Nobody: the portal.")
+    outcome = models.CharField(max_length=500, blank=True, help_text="How it ended, in words.")
+
+    objects = ConcernQuerySet.as_manager()
+
+    class Meta:
+        """The oldest first: it waits the longest."""
+
+        ordering = ["raised_at", "pk"]
+        indexes = [models.Index(fields=["raised_at", "id"], name="concern_open", condition=Q(closed_at=None))]
+        constraints = [
+            # One matter is told once, however often it is looked at.
+            models.UniqueConstraint(
+                fields=["operation", "situation"],
+                condition=Q(closed_at=None, operation__isnull=False),
+                name="one_open_concern_an_operation",
+            ),
+            models.UniqueConstraint(
+                fields=["cluster", "situation"],
+                condition=Q(closed_at=None, operation=None),
+                nulls_distinct=False,
+                name="one_open_concern_a_cluster",
+            ),
+            # What was dealt with says how, or the next reader has to find out again.
+            models.CheckConstraint(
+                condition=Q(closed_at=None, outcome="", closed_by=None) | (Q(closed_at__isnull=False) & ~Q(outcome="")),
+                name="concern_closed_says_how",
+            ),
+            # A situation without a name could be told to nobody.
+            models.CheckConstraint(condition=Q(situation__in=Situation.values), name="concern_situation_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_situation_display()
+
+    @property
+    def subject(self) -> str:
+        """What it is about, as readers know it."""
+        return str(self.operation or self.cluster or "ITCare")
