@@ -14,6 +14,7 @@ from portal.audit.record import record_refusal
 from portal.changes import again, decide, policy, queries, submit
 from portal.changes.forms import ApproveForm, RejectForm
 from portal.changes.models import Change, State
+from portal.operations import telling
 from portal.operations.states import LostRaceError
 from portal.web.answers import SeeOther, form_of
 from portal.web.live import stamp, unchanged
@@ -190,6 +191,7 @@ def _page(
         "rows": change.shown,
         "words": change.entry.words,
         "situation": situation,
+        "outcome": telling.of(operation) if operation else None,
         "again": again.of_change(request.user, change),
         "decision": None if policy.is_open(change) else queries.decision_of(change),
         "form": form or ApproveForm(),

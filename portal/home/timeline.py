@@ -1,5 +1,6 @@
 """The story of an operation: who asked, who agreed, what was sent, what ITCare said, how it ended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,15 +25,20 @@ class Entry:
     note: str = ""
 
 
-def timeline(operation: Operation, change: Change | None, decision: Decision | None) -> list[Entry]:
+def timeline(
+    operation: Operation,
+    change: Change | None,
+    decision: Decision | None,
+    attempts: Sequence[Attempt],
+    messages: Sequence[ActionMessage],
+) -> list[Entry]:
     """Return the entries in the order in which they happened, and what comes next."""
     entries = []
     if change is not None:
         entries.append(Entry("done", "send", f"Asked by {operation.requester}", change.submitted_at, change.why))
     comment = decision.comment if decision else ""
     entries.append(Entry("done", "check", f"Approved by {operation.approver}", operation.queued_at, comment))
-    entries += [_attempt(attempt) for attempt in operation.attempts.all()]
-    messages = list(ActionMessage.objects.filter(action__operation=operation).select_related("action"))
+    entries += [_attempt(attempt) for attempt in attempts]
     entries += [_message(message) for message in messages]
     return _with_end(entries, operation)
 

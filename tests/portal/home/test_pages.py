@@ -202,11 +202,15 @@ def test_an_unclear_operation_says_that_it_is_not_sent_again_and_what_to_do(cast
 def test_a_failed_operation_says_why_and_leads_to_its_request(cast: Cast) -> None:
     change = pending(cast.developer)
     operation = decide.approve(change, cast.approver, "")
-    operation.move(State.FAILED, reason=Reason.REFUSED, message="ITCare refused it: <quota> exceeded.")
+    operation.move(State.FAILED, reason=Reason.REFUSED, message="ITCare refused this. ITCare says: <quota> exceeded")
     page = main_of(signed_in(cast.developer), operation.get_absolute_url())
-    assert "Failed. ITCare refused it: <quota> exceeded." in [note.text for note in page.with_class("note")]
+    told = (
+        "ITCare refused this. ITCare says: <quota> exceeded Ask again with other values. The evidence below names the"
+    )
+    assert page.one(id="outcome").text.startswith(told)
     assert page.all("a", href=change.get_absolute_url())
-    assert "ITCare refused it: <quota> exceeded." in main_of(signed_in(cast.developer), change.get_absolute_url()).text
+    request = main_of(signed_in(cast.developer), change.get_absolute_url())
+    assert request.one(id="outcome").text.startswith(told)
 
 
 def test_what_takes_too_long_says_so(cast: Cast) -> None:

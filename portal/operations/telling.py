@@ -1,0 +1,215 @@
+"""What became of an operation, told to the person who asked: in a sentence, with what to do next, and the evidence."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final, Literal
+
+from portal.operations.models import Action, Attempt, Operation
+from portal.operations.states import Proof, Reason, State
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How things stand when they are not simply going well.
+
+    Attributes:
+        tone: of the note that says it.
+        title: what happened, in a sentence.
+        why: the words of the portal, and of ITCare where it said anything; may be empty.
+        then: what the reader can do, in a sentence or two.
+    """
+
+    tone: Literal["warn", "bad"]
+    title: str
+    why: str
+    then: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One thing that is known about the calls, for support: a heading and the facts under it."""
+
+    heading: str
+    facts: list[tuple[str, str | datetime]]
+
+
+_SUPPORT: Final = "The evidence below names the call: cegedim.cloud's support can find it by its correlation id."
+_ASK_AGAIN: Final = "Ask again, with the same values or others; somebody approves it anew."
+
+# What ITCare's refusals mean to the person who asked, by HTTP status (API.md 4). The first sentence of each is the
+# client's own, so that it is not told twice.
+_REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
+    HTTPStatus.BAD_REQUEST: (
+        "ITCare refused this: something in it is not valid.",
+        "Ask again with other values.",
+    ),
+    HTTPStatus.FORBIDDEN: (
+        "ITCare does not allow the portal's account to do this.",
+        "An administrator of the portal has to ask cegedim.cloud for the right; then ask again.",
+    ),
+    HTTPStatus.NOT_FOUND: (
+        "ITCare does not know this resource.",
+        "Look at the cluster's page: it may be gone. If it is there, ask again.",
+    ),
+    HTTPStatus.CONFLICT: (
+        "ITCare refused this: it conflicts with the state of the resource or with other work on it.",
+        "Look at the cluster's history for what is going on, wait for its end, and ask again.",
+    ),
+    HTTPStatus.UNPROCESSABLE_ENTITY: (
+        "ITCare refused this: its values do not fit together.",
+        "Ask again with other values.",
+    ),
+}
+_REFUSED: Final = ("ITCare refused this.", "Ask again with other values. " + _SUPPORT)
+_MISCONFIGURED: Final = (
+    "ITCare answered with a redirection, which the portal does not follow; its address is set wrongly.",
+    "An administrator of the portal has to mend its settings; then ask again.",
+)
+_FAILURES: Final[Mapping[str, tuple[str, str]]] = {
+    Reason.CONDITION: (
+        "It was not sent: when its turn came, a condition no longer held.",
+        "When what the sentence names is mended, ask again.",
+    ),
+    Reason.MOVED: (
+        "It was not sent: the cluster is no longer what was approved.",
+        "Look at what changed on the cluster's page. " + _ASK_AGAIN,
+    ),
+    Reason.FAILED_UPSTREAM: (
+        "ITCare took it, and could not finish it.",
+        "Look at the cluster's page for how it is now before you ask again. " + _SUPPORT,
+    ),
+    Reason.UNREACHABLE: ("It was not sent: ITCare could not be reached.", _ASK_AGAIN),
+    Reason.SECRET_LOST: (
+        "It was not sent: the sealed administrator password could not be opened.",
+        "Ask again; an administrator of the portal should look at its encryption keys.",
+    ),
+    Reason.SETTLED: (
+        "Somebody found out at cegedim.cloud that it was not done.",
+        _ASK_AGAIN,
+    ),
+}
+
+
+def outcome(operation: Operation, last: Attempt | None) -> Outcome | None:
+    """Tell how things stand; None while all goes well, or has gone well.
+
+    Args:
+        operation: The one that is told about.
+        last: Its last attempt, if there is one.
+    """
+    told = _TOLD.get(State(operation.state))
+    return told(operation, last) if told else None
+
+
+def of(operation: Operation) -> Outcome | None:
+    """Tell how things stand, after reading the last attempt where the words depend on it."""
+    depends = operation.state in {State.FAILED, State.QUEUED}
+    return outcome(operation, operation.attempts.last() if depends else None)
+
+
+def _queued(operation: Operation, last: Attempt | None) -> Outcome | None:
+    if not operation.message and last is None:
+        return None
+    title = "It waits, and nothing has been sent." if last is None else "It waits to be sent once more."
+    then = "It goes on by itself when ITCare takes it. You can cancel it as long as it waits."
+    return Outcome("warn", title, operation.message, then)
+
+
+def _running(operation: Operation, _last: Attempt | None) -> Outcome | None:
+    if operation.overdue:
+        then = "The portal keeps following it. Somebody should ask cegedim.cloud. " + _SUPPORT
+        return Outcome("warn", "Overdue. It takes much longer than such an operation should.", operation.message, then)
+    if operation.upstream_action_id is None:
+        then = "It is not sent again. The portal looks for it at ITCare, and tells here what it finds."
+        return Outcome("warn", "ITCare accepted it without telling which action carries it out.", "", then)
+    return None
+
+
+def _unclear(operation: Operation, _last: Attempt | None) -> Outcome:
+    then = "It is not sent again by itself. The portal looks for it at ITCare, and tells here what it finds."
+    if operation.kind == "create":
+        then += " A password that was to be set is erased: if nothing was created, ask anew."
+    return Outcome("warn", "Nobody can tell whether ITCare received it.", operation.message, then)
+
+
+def _failed(operation: Operation, last: Attempt | None) -> Outcome:
+    status = last.http_status if last and last.proof == Proof.REFUSED else None
+    if operation.reason == Reason.REFUSED:
+        redirected = status is not None and HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
+        title, then = _MISCONFIGURED if redirected else _REFUSALS.get(status or 0, _REFUSED)
+    else:
+        title, then = _FAILURES.get(operation.reason, ("It failed.", _ASK_AGAIN))
+    return Outcome("bad", title, operation.message.removeprefix(title).strip(), then)
+
+
+def _cancelled(operation: Operation, _last: Attempt | None) -> Outcome:
+    then = "Ask again if it is wanted after all."
+    return Outcome("warn", "It was cancelled before it was sent.", operation.message, then)
+
+
+_TOLD: Final[Mapping[State, Callable[[Operation, Attempt | None], Outcome | None]]] = {
+    State.QUEUED: _queued,
+    State.SENDING: _running,
+    State.RUNNING: _running,
+    State.UNCLEAR: _unclear,
+    State.FAILED: _failed,
+    State.CANCELLED: _cancelled,
+}
+
+
+def evidence(operation: Operation, attempts: list[Attempt], actions: list[Action]) -> list[Evidence]:
+    """Gather the raw evidence.
+
+    Args:
+        operation: The one that is told about.
+        attempts: Its calls, each with what it proved.
+        actions: ITCare's actions that carry it out.
+    """
+    told = [_operation(operation)]
+    told += [_attempt(attempt) for attempt in attempts]
+    told += [_action(action) for action in actions]
+    return [Evidence(each.heading, [fact for fact in each.facts if fact[1] not in ("", None)]) for each in told]
+
+
+def _operation(operation: Operation) -> Evidence:
+    facts: list[tuple[str, str | datetime]] = [
+        ("Reference", str(operation.reference)),
+        ("State", operation.state),
+        ("Reason", operation.reason),
+        ("Last proof", operation.last_proof),
+        ("Looks in a row that failed", str(operation.failures or "")),
+        ("Looked at again", operation.look_at or ""),
+        ("Revision of the cluster", operation.revision),
+        ("Digest of what was approved", operation.digest),
+    ]
+    return Evidence(f"Operation {operation.pk}", facts)
+
+
+def _attempt(attempt: Attempt) -> Evidence:
+    facts: list[tuple[str, str | datetime]] = [
+        ("Began", attempt.started_at),
+        ("Ended", attempt.ended_at or ""),
+        ("Proof", attempt.get_proof_display()),
+        ("HTTP status", str(attempt.http_status or "")),
+        ("Correlation id", attempt.correlation_id),
+        ("Action in the answer", str(attempt.upstream_action_id or "")),
+        ("Newest action before", str(attempt.watermark_action_id or "")),
+        ("ITCare's clock before", attempt.watermark_at or ""),
+        ("Words", attempt.message),
+    ]
+    return Evidence(f"Call {attempt.number}", facts)
+
+
+def _action(action: Action) -> Evidence:
+    facts: list[tuple[str, str | datetime]] = [
+        ("Status", action.status),
+        ("Code of the work", action.process),
+        ("Resource", action.resource_name),
+        ("Account", action.submitted_by),
+        ("Submitted", action.submitted_at or ""),
+        ("Last updated", action.last_updated_at or ""),
+        ("Completed", action.completed_at or ""),
+    ]
+    return Evidence(f"Action {action.upstream_id}", facts)
