@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Subquery
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -21,7 +21,7 @@ from portal.home.past import past
 from portal.inventory.models import Cluster, Part, PartName, Service
 from portal.inventory.refresh import refresh
 from portal.operations import start
-from portal.operations.models import Operation
+from portal.operations.models import Concern, Operation, Situation
 from portal.operations.refresh import refresh_history
 from portal.web.live import stamp, unchanged
 
@@ -44,7 +44,9 @@ class Tab:
 def detail(request: Request, cluster_id: int, part: str = OVERVIEW) -> HttpResponse:
     """Show a part of one cluster; opening it asks for a fresh reading of what is older than a minute."""
     askable = Service.objects.askable_by(request.user).filter(pk=OuterRef("service"))
-    rows = Cluster.objects.visible_to(request.user).select_related("service").annotate(askable=Exists(askable))
+    drifted = Concern.objects.open().filter(cluster=OuterRef("pk"), operation=None, situation=Situation.DRIFT)
+    rows = Cluster.objects.visible_to(request.user).select_related("service")
+    rows = rows.annotate(askable=Exists(askable), drift=Subquery(drifted.values("words")[:1]))
     cluster = get_object_or_404(rows, pk=cluster_id)
     if refresh(cluster):
         refresh_history(cluster)
@@ -85,6 +87,7 @@ def _stamp(cluster: Cluster, part: str, lately: list[Operation], readings: Mappi
         part,
         cluster.changed_at,
         cluster.read_at,
+        cluster.drift,  # type: ignore[attr-defined]  # annotated in `detail`
         *(str(each) for row in read for each in row),
         *(row.changed_at for row in lately),
     )

@@ -100,6 +100,10 @@ class Operation(models.Model):
     ended_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField(db_default=Now())
 
+    # What the cluster was when it was first read after the end, and when that was last compared with what it is.
+    left = models.JSONField(null=True, help_text="By column of the cluster.")
+    compared_at = models.DateTimeField(null=True)
+
     objects = OperationQuerySet.as_manager()
 
     class Meta:

@@ -13,7 +13,7 @@ from django.core.management import BaseCommand
 from portal.audit import heads
 from portal.changes import expire
 from portal.inventory.jobs import Reading
-from portal.operations import follow, history, origins, reveal, send
+from portal.operations import drift, follow, history, origins, reveal, send
 from portal.operations.sweep import Job, Nudges, once, sweep
 from portal.web.hints import Nudger
 
@@ -33,6 +33,8 @@ def jobs() -> list[Job]:
         Job("clusters that somebody waits for", reading.clusters, pace),
         Job("histories that somebody waits for", history.read_late, 10),
         Job("lists of ITCare", reading.lists, pace),
+        Job("clusters to be compared", drift.ask, 10),
+        Job("clusters that drifted", drift.compare, 30),
         Job("clusters that appeared", origins.settle_origins, 10),
         Job("expired requests", expire.expire, 30),
         Job("requests of leavers", expire.withdraw_leavers, 30),
