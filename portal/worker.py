@@ -5,6 +5,7 @@ not apply to it.
 """
 
 from portal.celery import app
+from portal.watchdog import Watchdog
 
 app.conf.broker_transport_options = {
     **app.conf.broker_transport_options,
@@ -13,3 +14,4 @@ app.conf.broker_transport_options = {
     "max_retries": None,
 }
 app.conf.broker_connection_timeout = 5
+app.steps["worker"].add(Watchdog)
