@@ -88,6 +88,8 @@ class Kind(ABC):
     empty_answer_ends: ClassVar[bool] = False
     # When it has succeeded the cluster is no more.
     removes: ClassVar[bool] = False
+    # What it does can be read off the cluster afterwards. Where it cannot, only an action tells whether it was done.
+    effect_shows: ClassVar[bool] = False
     # Asked for on a cluster; a kind that makes one is asked for on its own.
     on_cluster: ClassVar[bool] = True
 
@@ -117,6 +119,14 @@ class Kind(ABC):
         Raises:
             ItcareError: it was not read, so the conditions cannot be checked.
         """
+
+    def effect(self, parameters: Parameters, cluster: Cluster) -> str:  # noqa: ARG002 - not every kind's shows
+        """Return in words how the cluster, as just read, shows that this was done; empty if it does not.
+
+        Never true of a cluster of which the revision and the conditions let this be sent: what was there before proves
+        nothing.
+        """
+        return ""
 
     @abstractmethod
     def payload(self, parameters: Parameters) -> dict[str, object]:

@@ -8,7 +8,7 @@ from portal.catalog import products
 from portal.catalog.base import Kind, Parameters, Row, Words
 from portal.catalog.create_form import GENERATED, HA, TYPED, CreateForm, network_words, service_words, wire_topology
 from portal.catalog.targets import name_taken
-from portal.inventory.models import Cluster, Network, Service
+from portal.inventory.models import ACTIVE, Cluster, Network, Service
 from portal.sealing import SecretText
 
 # What the API calls the form's fields.
@@ -41,6 +41,7 @@ class Create(Kind):
     form = CreateForm
     makes_password = True
     on_cluster = False
+    effect_shows = True
     words = Words(
         does="ITCare creates a new PostgreSQL cluster in the chosen service.",
         interrupts="Nothing that exists is touched.",
@@ -88,6 +89,16 @@ class Create(Kind):
         if not known.exists() and Network.objects.filter(listed_at__isnull=False).exists():
             sentences.append("The network no longer exists.")
         return [sentence for sentence in sentences if sentence]
+
+    def effect(self, parameters: Parameters, cluster: Cluster) -> str:
+        """It is there, active, and what was asked for; a name that a cluster has already is not sent for.
+
+        One that tells another product, size or disk was made by somebody else.
+        """
+        asked = (parameters["product_code"], parameters["node_sizing"], parameters["disk_size"])
+        shown = (cluster.product_code, cluster.sizing, cluster.storage)
+        alike = all(told in ("", None, wanted) for told, wanted in zip(shown, asked, strict=True))
+        return "the cluster is there and active" if alike and cluster.status == ACTIVE else ""
 
     def payload(self, parameters: Parameters) -> dict[str, object]:
         """Return the body of the POST without the password; what was left empty is left out."""

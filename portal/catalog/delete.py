@@ -16,6 +16,7 @@ class Delete(ClusterKind):
     label = "Delete"
     form = ConfirmedForm
     removes = True
+    effect_shows = True
     words = Words(
         does="ITCare deletes the cluster, its nodes and its data.",
         interrupts="Everything that uses the cluster, for good.",
@@ -39,6 +40,10 @@ class Delete(ClusterKind):
         if cluster.protected:
             return "An administrator has protected this cluster against deletion."
         return ""
+
+    def effect(self, parameters: Parameters, cluster: Cluster) -> str:  # noqa: ARG002
+        """It is gone; one that is gone is not sent for."""
+        return "ITCare no longer knows the cluster" if cluster.gone_at else ""
 
     def payload(self, parameters: Parameters) -> dict[str, object]:  # noqa: ARG002 - a DELETE has no body
         """Return nothing: the call has no body."""

@@ -7,7 +7,7 @@ from django import forms
 
 from portal.catalog.base import KindForm, Parameters, Row, Words
 from portal.catalog.on_cluster import ClusterKind, change_reference, known, major, must_be_active
-from portal.inventory.models import Cluster
+from portal.inventory.models import ACTIVE, Cluster
 
 SMALLEST_LAG, LARGEST_LAG = 1, 500
 OLDEST: Final = 12
@@ -39,6 +39,7 @@ class EnableHa(ClusterKind):
 
     name = "enable_ha"
     label = "Make highly available"
+    effect_shows = True
     form = EnableHaForm
     words = Words(
         does="ITCare adds a second node and replicates to it.",
@@ -71,6 +72,11 @@ class EnableHa(ClusterKind):
         if major(cluster) < OLDEST:
             return f"Version {cluster.version or 'unknown'}: it needs {OLDEST} or later."
         return must_be_active(cluster)
+
+    def effect(self, parameters: Parameters, cluster: Cluster) -> str:  # noqa: ARG002 - the lag alone proves nothing
+        """It is highly available, and rests; only a standalone one is sent for."""
+        done = cluster.topology_words == "High availability" and cluster.status == ACTIVE
+        return "the cluster is highly available" if done else ""
 
     def options(self, parameters: Parameters) -> Mapping[str, Any]:
         """Return the lag, and the reference if there is one."""

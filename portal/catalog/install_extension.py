@@ -68,6 +68,8 @@ class InstallExtension(ClusterKind):
 
     name = "install_extension"
     label = "Add extensions"
+    # What ITCare lists may be what can be installed (API.md A9).
+    effect_shows = False
     form = InstallExtensionForm
     words = Words(
         does="ITCare installs the extensions into the database.",

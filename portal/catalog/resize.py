@@ -9,7 +9,7 @@ from django.conf import settings
 from portal.catalog import products
 from portal.catalog.base import KindForm, Parameters, Row, Words
 from portal.catalog.on_cluster import ClusterKind, known, must_be_active
-from portal.inventory.models import Cluster
+from portal.inventory.models import ACTIVE, Cluster
 
 
 class ResizeForm(KindForm):
@@ -39,6 +39,7 @@ class Resize(ClusterKind):
 
     name = "resize"
     label = "Resize"
+    effect_shows = True
     form = ResizeForm
     words = Words(
         does="ITCare gives every node of the cluster another size. Disks stay as they are.",
@@ -67,6 +68,12 @@ class Resize(ClusterKind):
         if parameters["sizing"] == cluster.sizing:
             return ["The cluster has this size already."]
         return [] if parameters["sizing"] in settings.ITCARE_SIZINGS else ["This size is not offered any more."]
+
+    def effect(self, parameters: Parameters, cluster: Cluster) -> str:
+        """It has the size that was asked for, and rests; a cluster that has it already is not sent for."""
+        if cluster.sizing != parameters["sizing"] or cluster.status != ACTIVE:
+            return ""
+        return f"each node of the cluster has {products.sizing_words(cluster.sizing)}"
 
     def options(self, parameters: Parameters) -> Mapping[str, Any]:
         """Return the new size."""

@@ -134,6 +134,8 @@ class Restore(ClusterKind):
 
     name = "restore"
     label = "Restore"
+    # Nothing tells which content a cluster holds.
+    effect_shows = False
     form = RestoreForm
     words = Words(
         does="ITCare replaces everything in the cluster by what the backup held at that moment.",

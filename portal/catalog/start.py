@@ -12,6 +12,7 @@ class Start(ClusterKind):
 
     name = "start"
     label = "Start"
+    effect_shows = True
     form = KindForm
     words = Words(
         does="ITCare starts the nodes of the cluster, and PostgreSQL on them.",
@@ -39,3 +40,7 @@ class Start(ClusterKind):
         if not cluster.status:
             return UNTOLD
         return f"The cluster is {cluster.look.word.lower()}: only a stopped one can be started."
+
+    def effect(self, parameters: Parameters, cluster: Cluster) -> str:  # noqa: ARG002
+        """It is active; the revision leaves the status out, but only a stopped cluster is sent for."""
+        return "the cluster is active" if cluster.status == ACTIVE else ""

@@ -5,7 +5,7 @@ from typing import Any
 
 from portal.catalog.base import Parameters, Row, Words
 from portal.catalog.on_cluster import ClusterKind, ConfirmedForm, known, must_be_active
-from portal.inventory.models import Cluster
+from portal.inventory.models import INACTIVE, Cluster
 
 
 class StopForm(ConfirmedForm):
@@ -23,6 +23,7 @@ class Stop(ClusterKind):
 
     name = "stop"
     label = "Stop"
+    effect_shows = True
     form = StopForm
     words = Words(
         does="ITCare stops PostgreSQL and the nodes of the cluster.",
@@ -44,3 +45,7 @@ class Stop(ClusterKind):
     def state_forbids(self, cluster: Cluster) -> str:
         """Only an active cluster can be stopped."""
         return must_be_active(cluster).replace("stopped: start it first", "stopped already")
+
+    def effect(self, parameters: Parameters, cluster: Cluster) -> str:  # noqa: ARG002
+        """It is stopped; the revision leaves the status out, but only an active cluster is sent for."""
+        return "the cluster is stopped" if cluster.status == INACTIVE else ""

@@ -68,6 +68,8 @@ class UpdatePatchParty(ClusterKind):
 
     name = "update_patch_party"
     label = "Change patching"
+    # Not told of PostgreSQL (API.md 7.4).
+    effect_shows = False
     form = PatchPartyForm
     # An answer without an action ends it (API.md A10).
     empty_answer_ends = True

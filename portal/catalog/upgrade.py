@@ -8,7 +8,7 @@ from django import forms
 from portal import itcare
 from portal.catalog.base import KindForm, Parameters, Row, Words
 from portal.catalog.on_cluster import ClusterKind, change_reference, known, major, must_be_active
-from portal.inventory.models import Cluster
+from portal.inventory.models import ACTIVE, Cluster
 
 
 class UpgradeForm(KindForm):
@@ -44,6 +44,7 @@ class Upgrade(ClusterKind):
 
     name = "upgrade"
     label = "Upgrade"
+    effect_shows = True
     form = UpgradeForm
     words = Words(
         does="ITCare upgrades PostgreSQL, and the operating system first where it is too old.",
@@ -86,6 +87,11 @@ class Upgrade(ClusterKind):
         found = known(cluster)
         found.offered_versions = list(client.versions(found.upstream_id))
         found.save(update_fields=["offered_versions"])
+
+    def effect(self, parameters: Parameters, cluster: Cluster) -> str:
+        """It has the version that was asked for, and rests; only one of an earlier version is sent for."""
+        done = str(major(cluster)) == parameters["target_version"] and cluster.status == ACTIVE
+        return f"the cluster runs PostgreSQL {cluster.version}" if done else ""
 
     def options(self, parameters: Parameters) -> Mapping[str, Any]:
         """Return the version, as the text that the API takes, and the reference if there is one."""
