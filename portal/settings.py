@@ -280,6 +280,8 @@ ITCARE_TOTAL_SECONDS = env.float("ITCARE_TOTAL_SECONDS", default=30.0)
 FOLLOW_SECONDS = env.float("FOLLOW_SECONDS", default=10.0)
 SETTLE_SECONDS = env.float("SETTLE_SECONDS", default=20.0)
 SETTLE_GRACE_SECONDS = env.float("SETTLE_GRACE_SECONDS", default=900.0)
+# What ended without its action is watched for it this long.
+LATE_ACTION_SECONDS = env.float("LATE_ACTION_SECONDS", default=7 * 86400.0)
 SYNC_SECONDS = env.float("SYNC_SECONDS", default=60.0)
 # Clusters that the background reads in a minute: version, size and topology are only on each cluster's own page.
 FILL_PER_MINUTE = env.int("FILL_PER_MINUTE", default=60)

@@ -39,6 +39,9 @@ def timeline(
     comment = decision.comment if decision else ""
     entries.append(Entry("done", "check", f"Approved by {operation.approver}", operation.queued_at, comment))
     entries += [_attempt(attempt) for attempt in attempts]
+    if operation.evidence:
+        found = f"Found at ITCare: {operation.evidence}"
+        entries.append(Entry("done", "search", found, operation.found_at, f"action {operation.upstream_action_id}"))
     entries += [_message(message) for message in messages]
     return _with_end(entries, operation)
 

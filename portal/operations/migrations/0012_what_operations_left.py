@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("operations", "0006_needs_a_person")]
+    dependencies = [("operations", "0008_searching")]
     operations = [
         migrations.AddField(model_name="operation", name="compared_at", field=models.DateTimeField(null=True)),
         migrations.AddField(

@@ -5,7 +5,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from portal.operations.models.operations import Operation
-from portal.operations.states import Proof
+from portal.operations.states import NOTHING_EXECUTED, Proof
 
 
 class Attempt(models.Model):
@@ -45,3 +45,8 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"Attempt {self.number} of operation {self.operation_id}"
+
+    @property
+    def may_have_acted(self) -> bool:
+        """Whether ITCare may have executed it, as far as its sender could tell."""
+        return self.proof not in NOTHING_EXECUTED

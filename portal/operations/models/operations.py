@@ -87,6 +87,16 @@ class Operation(models.Model):
         User, models.PROTECT, null=True, related_name="+", help_text="Said how it ended, or which action is its own."
     )
     upstream_action_id = models.BigIntegerField(null=True)
+    evidence = models.CharField(
+        max_length=300,
+        blank=True,
+        default="",
+        help_text="Why an action was taken for its own that no answer had named.",
+    )
+    found_at = models.DateTimeField(null=True, help_text="When that action was found.")
+    searched_at = models.DateTimeField(
+        null=True, help_text="ITCare was last asked what became of it, and the answer was whole."
+    )
 
     look_at = models.DateTimeField(null=True, db_default=Now())
     lease_until = models.DateTimeField(null=True)
@@ -116,6 +126,8 @@ class Operation(models.Model):
             models.Index(fields=["cluster", "-id"], name="operation_cluster"),
             models.Index(fields=["state", "-id"], name="operation_state"),
             models.Index(fields=["kind", "state"], name="operation_kind"),
+            # What ended lately is watched for actions that show up late.
+            models.Index(fields=["ended_at"], name="operation_ended", condition=Q(ended_at__isnull=False)),
         ]
         constraints = [
             # ITCare takes one change at a time (API.md A24), and two at once could not be told apart.

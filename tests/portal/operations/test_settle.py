@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import F
-from pytest_django import Settings
 
 from portal.audit.models import Entry
+from portal.home.timeline import timeline
 from portal.inventory.models import Cluster
 from portal.operations import settle
 from portal.operations.models import Action, Attempt, Operation
@@ -20,7 +20,6 @@ from tests.sandbox_server import Sandbox
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NOT_YET = "ITCare shows nothing of it yet; it is looked for again."
-A_PERSON = "ITCare shows nothing of it: a person must find out. It is not sent again."
 
 
 def new(cast: Cast, **changes: str | None) -> Operation:
@@ -51,6 +50,8 @@ def unclear(cast: Cast, upstream: Sandbox, kind: str = "drop_before") -> Operati
 def test_the_only_action_since_it_was_sent_is_adopted_and_followed(cast: Cast, upstream: Sandbox) -> None:
     row = settled(unclear(cast, upstream, "drop"))
     action = Action.objects.get()
+    told = [entry.text for entry in timeline(row, None, None)]
+    assert "Found at ITCare: the only action on this name since it was sent" in told
     assert (row.state, row.last_proof, row.upstream_action_id) == ("running", "accepted", action.upstream_id)
     assert (action.operation, row.failures, row.lease_until) == (row, 0, None)
     assert row.message == "Found at ITCare: the only action on this name since it was sent."
@@ -58,7 +59,10 @@ def test_the_only_action_since_it_was_sent_is_adopted_and_followed(cast: Cast, u
     assert Attempt.objects.get().proof == "unknown"
     entry = Entry.objects.get(verb="operation.running")
     assert (entry.actor, entry.detail["action"]) == ("portal", action.upstream_id)
-    assert (followed(row).state, posts(upstream)) == ("succeeded", 1)
+    row = followed(row)
+    assert (row.state, posts(upstream)) == ("succeeded", 1)
+    # How it was found stays in its story.
+    assert [entry.text for entry in timeline(row, None, None)][:4] == told[:4]
 
 
 def test_an_accepted_one_without_an_id_is_found_and_recorded(cast: Cast, upstream: Sandbox) -> None:
@@ -112,16 +116,6 @@ def test_an_action_of_another_operation_is_not_adopted(cast: Cast, upstream: San
     assert (row.state, Action.objects.get().operation) == ("unclear", other)
 
 
-def test_two_fitting_actions_are_for_a_person(cast: Cast, upstream: Sandbox) -> None:
-    row = unclear(cast, upstream, "drop")
-    upstream.set_faults(tells([told(90_001), told(90_002)]))
-    for _ in range(2):
-        row = settled(row)
-        assert (row.state, row.upstream_action_id) == ("unclear", None)
-        assert row.message == "2 actions of ITCare fit: a person must say which one it is."
-    assert Action.objects.count() == 0
-
-
 def test_the_cluster_itself_is_evidence_once_it_is_active(cast: Cast, upstream: Sandbox) -> None:
     upstream.set_faults(tells([]), fault("drop"))
     row = sent(new(cast))
@@ -134,7 +128,9 @@ def test_the_cluster_itself_is_evidence_once_it_is_active(cast: Cast, upstream: 
     row = settled(row)
     assert (row.state, row.upstream_action_id) == ("succeeded", None)
     assert row.cluster == Cluster.objects.get(name="newpostgre01", status="ACTIVE")
-    assert row.message == "ITCare shows the cluster, active; the action itself was not found."
+    assert row.message == (
+        "ITCare shows that it was done: the cluster is there and active. The action itself was not found."
+    )
     assert (row.password_id, row.reveal_id is not None) == (None, True)
 
 
@@ -144,15 +140,6 @@ def test_a_cluster_that_is_older_than_the_sending_is_no_evidence(cast: Cast, ups
     Caller(upstream).ended(77_001)
     Attempt.objects.update(watermark_at=F("watermark_at") + timedelta(hours=1))
     assert settled(row).state == "unclear"
-
-
-def test_nothing_there_counts_after_the_grace_period_only(cast: Cast, upstream: Sandbox, settings: Settings) -> None:
-    row = settled(unclear(cast, upstream))
-    assert (row.state, row.message, row.failures) == ("unclear", NOT_YET, 1)
-    time_passes(settings.SETTLE_GRACE_SECONDS)
-    row = settled(row)
-    assert (row.state, row.message, row.failures) == ("unclear", A_PERSON, 2)
-    assert posts(upstream) == 1
 
 
 def test_an_upstream_that_cannot_be_asked_leaves_it_as_it_is(cast: Cast, upstream: Sandbox) -> None:
@@ -167,12 +154,15 @@ def test_an_upstream_that_cannot_be_asked_leaves_it_as_it_is(cast: Cast, upstrea
 
 def test_one_that_cannot_be_settled_does_not_hold_up_the_others(cast: Cast, upstream: Sandbox) -> None:
     first = unclear(cast, upstream, "drop")
+    # An answer that names the action of another operation makes no sense.
+    other = sent(new(cast, name="another02"))
+    Attempt.objects.filter(operation=first).update(upstream_action_id=other.upstream_action_id)
     upstream.set_faults(fault("drop"))
     second = sent(new(cast, name="another01"))
-    Attempt.objects.filter(operation=first).delete()
     settled(first)
     states = Operation.objects.order_by("pk").values_list("pk", "state")
-    assert list(states) == [(first.pk, "unclear"), (second.pk, "running")]
+    assert list(states) == [(first.pk, "unclear"), (other.pk, "running"), (second.pk, "running")]
+    assert Action.objects.get(operation=other).upstream_id == other.upstream_action_id
 
 
 def test_a_worker_whose_time_is_over_ends_its_pass(
@@ -180,7 +170,7 @@ def test_a_worker_whose_time_is_over_ends_its_pass(
 ) -> None:
     row = unclear(cast, upstream, "drop")
 
-    def one(_client: object, _operation: Operation) -> None:
+    def one(*_: object) -> None:
         raise SoftTimeLimitExceeded
 
     monkeypatch.setattr(settle, "_settle_one", one)

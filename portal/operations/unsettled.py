@@ -1,0 +1,274 @@
+"""Writes down what looking for an unclear operation brought: an end, nothing yet, or a person who must find out.
+
+Each takes the operation's row first, then its concerns, then the lock of the audit chain: two who decide at once wait
+for each other, and never in a circle.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, Self
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Greatest, Now
+
+from portal import itcare
+from portal.audit.record import record
+from portal.catalog.kinds import KINDS
+from portal.inventory import sync
+from portal.inventory.models import Cluster
+from portal.operations import concerns
+from portal.operations.actions import note
+from portal.operations.fitting import Sight
+from portal.operations.leases import look_again
+from portal.operations.models import PORTAL, Action, Attempt, Concern, Operation, Situation
+from portal.operations.states import LostRaceError, Proof, Reason, State
+
+NOT_YET: Final = "ITCare shows nothing of it yet; it is looked for again."
+ASKED_LATE: Final = "ITCare shows nothing of it: a person must find out. It is not sent again."
+UNREADABLE: Final = "ITCare's list of actions cannot be read in whole."
+SEARCHING: Final = (Situation.SEVERAL_FIT, Situation.NOTHING_FOUND, Situation.UNSETTLED, Situation.STUCK)
+
+
+@dataclass(frozen=True)
+class Person:
+    """What a person is asked.
+
+    Attributes:
+        situation: what the matter is.
+        message: the sentence that the operation shows.
+        evidence: what was seen at ITCare.
+        actions: those of ITCare that it is about.
+    """
+
+    situation: Situation
+    message: str
+    evidence: str
+    actions: tuple[itcare.Action, ...]
+
+    @classmethod
+    def several(cls, sight: Sight) -> Self:
+        """Ask which of several actions it is."""
+        message = f"{len(sight.fitting)} actions of ITCare fit: a person must say which one it is."
+        return cls(Situation.SEVERAL_FIT, message, f"{_listed(sight.fitting)}.", sight.fitting)
+
+    @classmethod
+    def claimed_twice(cls, sight: Sight, rivals: Sequence[Operation]) -> Self:
+        """Ask whose an action is, where an earlier operation ended without its own."""
+        message = "An action of ITCare fits this and an earlier operation: a person must say whose it is."
+        whose = ", ".join(f"operation {rival.pk}, {rival}" for rival in rivals[:3])
+        evidence = f"{_listed(sight.fitting)}. It fits {whose} too, which ended without its action."
+        return cls(Situation.SEVERAL_FIT, message, evidence, sight.fitting)
+
+    @classmethod
+    def nothing(cls, operation: Operation, sight: Sight, effect: str) -> Self:
+        """Ask what became of it, where nothing is to be seen, or nothing that proves it."""
+        if effect:
+            seen = f"{effect[0].upper()}{effect[1:]}, but another action may have done that."
+        elif KINDS[operation.kind].effect_shows:
+            seen = "The cluster does not show that it was done."
+        else:
+            seen = "Whether it was done cannot be read off the cluster."
+        others = f" On this name since: {_listed(sight.others)}." if sight.others else ""
+        message = ASKED_LATE
+        return cls(
+            Situation.NOTHING_FOUND, message, f"No action since then can be its own. {seen}{others}", sight.others
+        )
+
+
+def grace_is_over(attempt: Attempt) -> bool:
+    """Whether "not there" counts by now: a call may arrive late. By the database's clock, which started the attempt."""
+    grace = timedelta(seconds=settings.SETTLE_GRACE_SECONDS)
+    return Attempt.objects.filter(pk=attempt.pk, started_at__lte=Now() - grace).exists()
+
+
+def adopt(operation: Operation, action: itcare.Action, evidence: str) -> None:
+    """Take the action for the operation's own, and have it followed.
+
+    Raises:
+        LostRaceError: another has the row.
+        ValueError: the action is another operation's.
+    """
+    found: Any = {"upstream_action_id": action.id, "evidence": evidence[:300], "found_at": Now(), "searched_at": Now()}
+    detail: dict[str, str | int | None] = {"action": action.id, "evidence": evidence}
+    with _deciding(operation):
+        note(action, None)
+        row = Action.objects.select_for_update(of=("self",)).get(upstream_id=action.id)
+        if row.operation_id not in (None, operation.pk):
+            message = f"action {action.id} is another operation's"
+            raise ValueError(message)
+        note(action, operation)
+        if operation.state == State.UNCLEAR:
+            operation.move(
+                State.RUNNING,
+                fence=operation.fence,
+                detail=detail,
+                last_proof=Proof.ACCEPTED,
+                message=f"Found at ITCare: {evidence}.",
+                failures=0,
+                lease_until=None,
+                look_at=Now(),
+                **found,
+            )
+        else:
+            rows = Operation.objects.filter(pk=operation.pk)
+            rows.update(look_at=Now(), lease_until=None, changed_at=Now(), message="", failures=0, **found)
+            _record(operation, "operation.found", detail)
+        concerns.close_of(operation, f"Found at ITCare: {evidence}.", *SEARCHING)
+
+
+def succeed(operation: Operation, cluster: Cluster | None, effect: str) -> None:
+    """Call it done, because the cluster shows what it did.
+
+    Raises:
+        LostRaceError: another has the row.
+    """
+    words = f"ITCare shows that it was done: {effect}. The action itself was not found."
+    with _deciding(operation):
+        operation.move(
+            State.SUCCEEDED,
+            fence=operation.fence,
+            detail={"evidence": effect},
+            cluster=operation.cluster or cluster,
+            message=words[:500],
+            searched_at=Now(),
+        )
+        concerns.close_of(operation, words, *SEARCHING)
+    if cluster is not None:
+        # Its parts may have changed with it.
+        sync.want([cluster.pk])
+
+
+def fail(operation: Operation, attempt: Attempt) -> None:
+    """Nothing was executed, says the sender's late answer; what it needed was erased meanwhile, so one asks anew.
+
+    Raises:
+        LostRaceError: another has the row.
+    """
+    words = f"{attempt.message} Ask again."
+    reason = Reason.REFUSED if attempt.proof == Proof.REFUSED else Reason.UNREACHABLE
+    with _deciding(operation):
+        operation.move(
+            State.FAILED,
+            fence=operation.fence,
+            detail={"reason": reason, "evidence": "the sender's own late answer"},
+            last_proof=attempt.proof,
+            reason=reason,
+            message=words[:500],
+        )
+        concerns.close_of(operation, "Nothing was executed, says the sender's own late answer.", *SEARCHING)
+
+
+def searched(operation: Operation, words: str) -> None:
+    """Note that a whole look brought nothing; it is looked for again, ever more slowly.
+
+    Raises:
+        LostRaceError: another has the row.
+    """
+    with _deciding(operation):
+        _say(operation, words)
+        Operation.objects.filter(pk=operation.pk).update(searched_at=Now())
+        concerns.close_of(operation, "ITCare can be read again.", Situation.UNSETTLED, Situation.STUCK)
+    look_again(operation, settings.SETTLE_SECONDS, failed=True)
+
+
+def ask(operation: Operation, person: Person) -> None:
+    """Tell a person; it is looked for all the same, ever more slowly.
+
+    That several fitted is not taken back because none is shown later: absence proves nothing.
+
+    Raises:
+        LostRaceError: another has the row.
+    """
+    with _deciding(operation):
+        rows = [_noted(action) for action in person.actions]
+        _say(operation, person.message)
+        if person.situation == Situation.NOTHING_FOUND:
+            Operation.objects.filter(pk=operation.pk).update(searched_at=Now())
+        several = Concern.objects.open().filter(operation=operation, situation=Situation.SEVERAL_FIT)
+        if person.situation == Situation.SEVERAL_FIT or not several.exists():
+            others = [situation for situation in SEARCHING if situation != person.situation]
+            concerns.close_of(operation, f"More is known by now: {person.message}", *others)
+            words = f"{person.message} {person.evidence}"
+            concerns.raise_concern(person.situation, words, operation=operation, actions=rows)
+    look_again(operation, settings.SETTLE_SECONDS, failed=True)
+
+
+def not_read(operation: Operation, why: str, fitting: Sequence[itcare.Action] = ()) -> None:
+    """Tell a person once ITCare could not be read in whole for longer than the grace time."""
+    words = f"What became of it cannot be looked for. {why} It is tried again all the time."
+    _blind(operation, Situation.UNSETTLED, words, fitting)
+
+
+def keeps_failing(operation: Operation) -> None:
+    """Tell a person once a defect has kept it from being looked for for longer than the grace time."""
+    _blind(operation, Situation.STUCK, "The search for it keeps failing; the log of the worker says why.")
+
+
+def without_attempt(operation: Operation) -> None:
+    """Tell a person: without the record of the sending nobody knows what is newer than it."""
+    words = "The record of its sending is missing, so nothing at ITCare can be told to be its own."
+    with _deciding(operation):
+        _say(operation, "The record of its sending is missing: a person must find out. It is not sent again.")
+        concerns.raise_concern(Situation.STUCK, words, operation=operation)
+    look_again(operation, settings.SETTLE_SECONDS, failed=True)
+
+
+def _blind(operation: Operation, situation: Situation, words: str, fitting: Sequence[itcare.Action] = ()) -> None:
+    """Raise it where no whole look was possible for the grace time, and no person is asked already."""
+    grace = timedelta(seconds=settings.SETTLE_GRACE_SECONDS)
+    since = Operation.objects.unfinished().alias(seen=Greatest("searched_at", "sent_at"))
+    with transaction.atomic():
+        mine = since.select_for_update(of=("self",)).filter(pk=operation.pk, fence=operation.fence)
+        if not mine.filter(seen__lte=Now() - grace).exists():
+            return
+        asked = Concern.objects.open().filter(operation=operation, situation__in=SEARCHING)
+        if not asked.exclude(situation=situation).exists():
+            rows = [_noted(action) for action in fitting]
+            concerns.raise_concern(situation, words, operation=operation, actions=rows)
+
+
+@contextmanager
+def _deciding(operation: Operation) -> Iterator[None]:
+    """Hold the row, if it still is the caller's, and its concerns.
+
+    Raises:
+        LostRaceError: it is not.
+    """
+    with transaction.atomic():
+        rows = Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=operation.state)
+        if not rows.select_for_update().values_list("pk"):
+            message = f"operation {operation.pk} was taken over"
+            raise LostRaceError(message)
+        list(Concern.objects.open().filter(operation=operation).select_for_update().values_list("pk"))
+        yield
+
+
+def _say(operation: Operation, words: str) -> None:
+    rows = Operation.objects.filter(pk=operation.pk)
+    rows.exclude(message=words[:500]).update(message=words[:500], changed_at=Now())
+
+
+def _noted(action: itcare.Action) -> Action:
+    note(action, None)
+    return Action.objects.get(upstream_id=action.id)
+
+
+def _listed(actions: Sequence[itcare.Action]) -> str:
+    """The first actions in a few words each; all of them stand beside the sentence."""
+    told = [f"{action.id} ({action.status}{f': {action.message}' if action.message else ''})" for action in actions[:5]]
+    return f"Action {'; '.join(told)}"[:600]
+
+
+def _record(operation: Operation, verb: str, detail: dict[str, str | int | None]) -> None:
+    record(
+        verb,
+        actor=PORTAL,
+        subject_type="operation",
+        subject_id=operation.pk,
+        subject=operation.title,
+        service_id=operation.service_id,
+        detail=detail,
+    )
