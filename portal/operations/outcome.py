@@ -13,7 +13,7 @@ from portal.catalog.kinds import KINDS
 from portal.operations.actions import note
 from portal.operations.leases import back_off
 from portal.operations.models import Attempt, Operation
-from portal.operations.states import LostRaceError, Proof, Reason, State
+from portal.operations.states import NOTHING_EXECUTED, LostRaceError, Proof, Reason, State
 
 logger = logging.getLogger(__name__)
 
@@ -70,10 +70,31 @@ def told(operation: Operation, attempt: Attempt, error: itcare.ItcareError) -> N
         _queue_again(operation, attempt, Proof.REFUSED, error, UNAUTHENTICATED_SECONDS if again else 0)
     elif isinstance(error, itcare.Throttled):
         _queue_again(operation, attempt, Proof.REFUSED, error, error.retry_after or back_off(operation.failures + 1))
+    elif _speaks_for_an_earlier_one(operation, attempt, error):
+        _look_for_the_earlier_one(operation, attempt, error)
     elif isinstance(error, itcare.Refused):
         _end(operation, attempt, Proof.REFUSED, Reason.REFUSED, _words(error), error=error)
     else:
         unclear(operation, attempt, _words(error), error=error)
+
+
+def _speaks_for_an_earlier_one(operation: Operation, attempt: Attempt, error: itcare.ItcareError) -> bool:
+    """Whether it was refused because an earlier attempt, of which nobody could tell, did it or is at it (SAFETY 2)."""
+    gone = isinstance(error, itcare.NotFound) and KINDS[operation.kind].removes
+    return (gone or isinstance(error, itcare.Conflict)) and _may_have_acted(operation, before=attempt)
+
+
+def _may_have_acted(operation: Operation, *, before: Attempt | None = None) -> bool:
+    """Whether an attempt may have been executed, so that the operation must not be called failed."""
+    rows = operation.attempts.exclude(proof__in=NOTHING_EXECUTED)
+    return (rows.filter(number__lt=before.number) if before else rows).exists()
+
+
+def _look_for_the_earlier_one(operation: Operation, attempt: Attempt, error: itcare.ItcareError) -> None:
+    words = f"{_words(error)} An earlier attempt may have done it: that one is looked for."
+    with transaction.atomic():
+        _prove(attempt, Proof.REFUSED, _words(error), **_evidence(error))
+        _unclear(operation, words)
 
 
 def not_sent(
@@ -101,20 +122,32 @@ def unclear(
     with transaction.atomic():
         if attempt is not None:
             _prove(attempt, Proof.UNKNOWN, words, **_evidence(error))
-        _move(
-            operation,
-            State.UNCLEAR,
-            detail={"why": words},
-            last_proof=Proof.UNKNOWN,
-            message=words[:500],
-            failures=0,
-            look_at=_later(settings.SETTLE_SECONDS),
-        )
+        _unclear(operation, words)
+
+
+def _unclear(operation: Operation, words: str) -> None:
+    _move(
+        operation,
+        State.UNCLEAR,
+        detail={"why": words},
+        last_proof=Proof.UNKNOWN,
+        message=words[:500],
+        failures=0,
+        look_at=_later(settings.SETTLE_SECONDS),
+    )
 
 
 def fail_unsent(operation: Operation, reason: Reason, words: str) -> None:
-    """Fail a queued operation that must not be sent any more."""
+    """Fail a queued operation that must not be sent any more.
+
+    Where an earlier attempt may have been executed, that the cluster is no longer as it was speaks for it: the
+    operation is not called failed, and the attempt is looked for.
+    """
     with transaction.atomic():
+        if _may_have_acted(operation):
+            why = words.removesuffix(" Ask again.")
+            _unclear(operation, f"{why} An earlier attempt may have done that: it is looked for.")
+            return
         _move(operation, State.FAILED, detail={"reason": reason, "why": words}, reason=reason, message=words[:500])
 
 

@@ -25,7 +25,8 @@ ENDED: Final = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 UNSENT: Final = (State.QUEUED, State.SENDING)
 
 MOVES: Final[dict[str, tuple[State, ...]]] = {
-    State.QUEUED: (State.SENDING, State.FAILED, State.CANCELLED),
+    # Unclear only if it had been sent before, and was released by people.
+    State.QUEUED: (State.SENDING, State.FAILED, State.CANCELLED, State.UNCLEAR),
     State.SENDING: (State.QUEUED, State.RUNNING, State.FAILED, State.SUCCEEDED, State.UNCLEAR),
     State.RUNNING: (State.SUCCEEDED, State.FAILED),
     State.UNCLEAR: (State.RUNNING, State.SUCCEEDED, State.FAILED, State.QUEUED),

@@ -21,6 +21,7 @@ ALLOWED = {
     ("queued", "sending"),
     ("queued", "failed"),
     ("queued", "cancelled"),
+    ("queued", "unclear"),
     ("sending", "queued"),
     ("sending", "running"),
     ("sending", "failed"),
