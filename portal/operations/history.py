@@ -11,6 +11,7 @@ from portal import itcare
 from portal.inventory.models import Cluster, Part, PartName
 from portal.inventory.parts import note_part
 from portal.operations.actions import note
+from portal.operations.late import heard
 from portal.operations.models import Action, Operation
 from portal.upstream.client import client as upstream_client
 
@@ -61,6 +62,7 @@ def read(client: itcare.Client, cluster: Cluster) -> None:
             continue
         note(action, None)
         Action.objects.filter(upstream_id=action.id, cluster=None).update(cluster=cluster)
+    heard(cluster.name, fitting)
     note_part(cluster, PartName.HISTORY, failed="" if listed.complete else INCOMPLETE)
 
 

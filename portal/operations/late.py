@@ -1,0 +1,121 @@
+"""Watches for actions that show up after their operation has ended without them. A job of the sweep."""
+
+import logging
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from portal import itcare
+from portal.audit.record import record
+from portal.operations.actions import note
+from portal.operations.concerns import raise_concern
+from portal.operations.fitting import Known, first_open, fitting, unaccounted
+from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
+from portal.operations.states import NOTHING_EXECUTED, State
+from portal.upstream.client import client as upstream_client
+
+logger = logging.getLogger(__name__)
+
+# Each costs a call: so many in one pass, and each of them not more often than this.
+A_PASS: Final = 5
+AGAIN_AFTER: Final = timedelta(minutes=10)
+
+
+def watch() -> int:
+    """Ask ITCare for late actions of some operations, the longest unasked first; answers how many it asked about."""
+    due = unaccounted().filter(Q(searched_at=None) | Q(searched_at__lte=Now() - AGAIN_AFTER))
+    client, asked = None, 0
+    for operation in due.order_by(F("searched_at").asc(nulls_first=True), "pk")[:A_PASS]:
+        # Two sweeps ask once.
+        if not Operation.objects.filter(pk=operation.pk, searched_at=operation.searched_at).update(searched_at=Now()):
+            continue
+        client = client or upstream_client()
+        try:
+            listed = client.actions(resource_name=operation.name)
+        except itcare.ItcareError as error:
+            logger.warning("Late actions were not asked for: %s", error.sentence)
+            break
+        asked += 1
+        try:
+            _tell(operation, listed.items, Known.learn())
+        except Exception:
+            # One row that cannot be judged must not stop the others.
+            logger.exception("The late actions of operation %s could not be judged.", operation.pk)
+    return asked
+
+
+def heard(name: str, actions: Iterable[itcare.Action]) -> None:
+    """Take what was read of a cluster's past for another purpose."""
+    operations = list(unaccounted().filter(name__iexact=name))
+    if operations:
+        known, read = Known.learn(), list(actions)
+        for operation in operations:
+            _tell(operation, read, known)
+
+
+def _tell(operation: Operation, actions: Iterable[itcare.Action], known: Known) -> None:
+    """Raise an alarm about those that can be the operation's own, each once; nobody is told what they knew already."""
+    attempt = first_open(operation)
+    if attempt is None or _somebody_is_at_it(operation):
+        return
+    told = Q(operation=operation) | Q(situation=Situation.LATE_ACTION)
+    own = set(operation.actions.values_list("upstream_id", flat=True))
+    fresh = [
+        action
+        for action in fitting(actions, operation, attempt, known)
+        if action.id not in own and not Concern.objects.filter(told, actions__upstream_id=action.id).exists()
+    ]
+    if len(fresh) == 1 and _seen_done(operation) and not fresh[0].failed:
+        _link(operation, fresh[0])
+    elif fresh:
+        _alarm(operation, fresh)
+
+
+def _somebody_is_at_it(operation: Operation) -> bool:
+    """Whether another operation on this name waits for its own action: it may be that one."""
+    waiting = Operation.objects.unfinished().filter(upstream_action_id=None, sent_at__isnull=False)
+    return waiting.filter(name__iexact=operation.name).exists()
+
+
+def _seen_done(operation: Operation) -> bool:
+    """Whether the one call was settled by what the cluster showed: then its action is no surprise."""
+    if operation.state != State.SUCCEEDED or operation.settled_by_id or operation.upstream_action_id:
+        return False
+    return operation.attempts.exclude(proof__in=NOTHING_EXECUTED).count() == 1
+
+
+def _link(operation: Operation, action: itcare.Action) -> None:
+    with transaction.atomic():
+        note(action, operation)
+        rows = Operation.objects.filter(pk=operation.pk, upstream_action_id=None)
+        evidence = "the only action on this name since it was sent"
+        if rows.update(upstream_action_id=action.id, evidence=evidence, found_at=Now(), changed_at=Now()):
+            record(
+                "operation.found",
+                actor=PORTAL,
+                subject_type="operation",
+                subject_id=operation.pk,
+                subject=operation.title,
+                service_id=operation.service_id,
+                detail={"action": action.id, "evidence": evidence},
+            )
+
+
+def _alarm(operation: Operation, actions: list[itcare.Action]) -> None:
+    numbers = ", ".join(str(action.id) for action in actions[:5])
+    how = "which a person had settled" if operation.settled_by_id else f"which had ended as {operation.state}"
+    words = (
+        f"ITCare shows action {numbers}, and it can only be that of this operation, {how}. What was asked for may have "
+        "been carried out after all: look at the cluster."
+    )
+    with transaction.atomic():
+        for action in actions:
+            note(action, None)
+        open_ones = Concern.objects.open().filter(operation=operation, situation=Situation.LATE_ACTION)
+        ids = {action.id for action in actions}
+        rows = Action.objects.filter(Q(upstream_id__in=ids) | Q(concerns__in=open_ones)).distinct()
+        raise_concern(Situation.LATE_ACTION, words, operation=operation, actions=list(rows))
