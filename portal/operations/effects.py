@@ -1,4 +1,4 @@
-"""Whether a cluster shows that an operation was carried out (ARCHITECTURE 4)."""
+"""Whether a cluster shows that an operation was carried out (SAFETY 3)."""
 
 from portal import itcare
 from portal.catalog.kinds import KINDS

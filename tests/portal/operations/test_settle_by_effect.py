@@ -216,3 +216,22 @@ def test_a_cluster_of_that_name_which_is_not_what_was_asked_for_was_made_by_anot
     assert settled(row).state == "unclear"
     upstream.change_cluster(9, **asked)
     assert settled(row).state == "succeeded"
+
+
+def test_a_cluster_that_cannot_be_read_does_not_mean_that_nothing_is_there(
+    cast: Cast, upstream: Sandbox, settings: Settings
+) -> None:
+    row = lost(cast, upstream, CASES[4], "drop")
+    Caller(upstream).ended(FIRST_ACTION)
+    hidden = fault("hide_newest", times=None, match=LISTS_ACTIONS)
+    own_page = {"method": "GET", "path": rf"/databases/postgresql/{TARGET}$"}
+    upstream.set_faults(hidden, fault("refuse", times=None, match=own_page, status=403))
+    time_passes(settings.SETTLE_GRACE_SECONDS)
+    assert (settled(row).state, Concern.objects.count()) == ("unclear", 0)
+    Operation.objects.update(sent_at=F("sent_at") - timedelta(seconds=settings.SETTLE_GRACE_SECONDS))
+    settled(row)
+    assert Concern.objects.get().situation == "unsettled"
+    upstream.set_faults(hidden)
+    assert settled(row).state == "succeeded"
+    closed = Concern.objects.get()
+    assert closed.outcome == (f"ITCare shows that it was done: each node of the cluster has 4 CPU, 8 GB. {NOT_FOUND}")
