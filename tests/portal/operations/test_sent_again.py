@@ -81,6 +81,17 @@ def test_its_first_attempt_is_adopted_by_its_own_watermark(cast: Cast, upstream:
     assert (followed(row).state, len(upstream.writes())) == ("succeeded", 2)
 
 
+def test_of_two_unclear_attempts_the_first_one_is_found_too(cast: Cast, upstream: Sandbox) -> None:
+    row = lost(cast, upstream, "resize", "drop")
+    Caller(upstream).ended(FIRST_ACTION)
+    upstream.change_cluster(TARGET, sizing="2cpu4gb")
+    upstream.set_faults(fault("drop_before", match=PATCHES))
+    row = sent(released(cast, row))
+    assert evidence(row) == [("unknown", None), ("unknown", None)]
+    row = settled(row)
+    assert (row.state, row.upstream_action_id) == ("running", FIRST_ACTION)
+
+
 def test_a_cluster_that_is_not_there_after_an_unclear_delete_settles_it(cast: Cast, upstream: Sandbox) -> None:
     row = lost(cast, upstream, "delete", "drop_before")
     upstream.set_faults(fault("refuse", match=DELETES, status=404), tells([]))

@@ -177,6 +177,19 @@ def test_one_answer_that_the_cluster_does_not_exist_is_no_end_of_a_delete(cast: 
     assert looked(row).state == "succeeded"
 
 
+def test_that_a_new_cluster_is_listed_is_no_end_of_a_create_before_its_own_page_tells(
+    cast: Cast, upstream: Sandbox
+) -> None:
+    row = lost(cast, upstream, CASES[0], "drop")
+    Caller(upstream).ended(FIRST_ACTION)
+    own_page = {"method": "GET", "path": r"/databases/postgresql/\d+$"}
+    hidden = fault("hide_newest", times=None, match=LISTS_ACTIONS)
+    upstream.set_faults(hidden, fault("refuse", times=None, match=own_page, status=403))
+    assert settled(row).state == "unclear"
+    upstream.set_faults(hidden)
+    assert settled(row).state == "succeeded"
+
+
 def test_an_effect_that_another_action_may_have_had_proves_nothing(
     cast: Cast, upstream: Sandbox, settings: Settings
 ) -> None:

@@ -261,8 +261,10 @@ def test_the_clock_of_the_portal_neither_shortens_nor_lengthens_the_grace(
         assert (settled(row).message, concerns()) == (A_PERSON, [("nothing_found", [], "")])
 
 
-def test_who_lost_the_row_meanwhile_writes_nothing(cast: Cast, upstream: Sandbox) -> None:
-    row = unclear(cast, upstream, "drop")
+@pytest.mark.parametrize(("answer", "state"), [("drop", "unclear"), ("empty", "running")])
+def test_who_lost_the_row_meanwhile_writes_nothing(cast: Cast, upstream: Sandbox, answer: str, state: str) -> None:
+    upstream.set_faults(fault(answer))
+    row = sent(new(cast))
     upstream.set_faults(fault("late", seconds=1.0, match=LISTS_ACTIONS))
     time_passes(60)
     mine = Operation.objects.filter(pk=row.pk)
@@ -270,6 +272,6 @@ def test_who_lost_the_row_meanwhile_writes_nothing(cast: Cast, upstream: Sandbox
         until(lambda: mine.filter(lease_until__gt=Now()).exists())
         mine.update(fence=F("fence") + 1)
     row = mine.get()
-    assert (row.state, row.upstream_action_id, Action.objects.count(), concerns()) == ("unclear", None, 0, [])
+    assert (row.state, row.upstream_action_id, Action.objects.count(), concerns()) == (state, None, 0, [])
     # The other's lease is left alone.
     assert mine.filter(lease_until__gt=Now()).exists()
