@@ -8,12 +8,11 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import F
 
 from portal.audit.models import Entry
-from portal.home.timeline import timeline
 from portal.inventory.models import Cluster
 from portal.operations import settle
 from portal.operations.models import Action, Attempt, Operation
 from tests.cast import Cast, queued
-from tests.portal.operations.engine import fault, followed, posts, sent, settled, tells, time_passes
+from tests.portal.operations.engine import fault, followed, posts, sent, settled, story, tells, time_passes
 from tests.sandbox.caller import Caller
 from tests.sandbox_server import Sandbox
 
@@ -50,7 +49,7 @@ def unclear(cast: Cast, upstream: Sandbox, kind: str = "drop_before") -> Operati
 def test_the_only_action_since_it_was_sent_is_adopted_and_followed(cast: Cast, upstream: Sandbox) -> None:
     row = settled(unclear(cast, upstream, "drop"))
     action = Action.objects.get()
-    told = [entry.text for entry in timeline(row, None, None)]
+    told = [entry.text for entry in story(row)]
     assert "Found at ITCare: the only action on this name since it was sent" in told
     assert (row.state, row.last_proof, row.upstream_action_id) == ("running", "accepted", action.upstream_id)
     assert (action.operation, row.failures, row.lease_until) == (row, 0, None)
@@ -62,7 +61,7 @@ def test_the_only_action_since_it_was_sent_is_adopted_and_followed(cast: Cast, u
     row = followed(row)
     assert (row.state, posts(upstream)) == ("succeeded", 1)
     # How it was found stays in its story.
-    assert [entry.text for entry in timeline(row, None, None)][:4] == told[:4]
+    assert [entry.text for entry in story(row)][:4] == told[:4]
 
 
 def test_an_accepted_one_without_an_id_is_found_and_recorded(cast: Cast, upstream: Sandbox) -> None:

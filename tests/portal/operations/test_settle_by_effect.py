@@ -11,7 +11,6 @@ from pytest_django import Settings
 
 from portal.audit.models import Entry
 from portal.catalog.kinds import KINDS
-from portal.home.timeline import timeline
 from portal.inventory.models import Cluster
 from portal.operations.models import Action, Concern, Operation
 from tests.cast import Cast, queued
@@ -23,6 +22,7 @@ from tests.portal.operations.engine import (
     followed,
     sent,
     settled,
+    story,
     tells,
     time_passes,
 )
@@ -121,7 +121,7 @@ def test_the_answer_is_lost_after_it_was_done_and_the_action_is_never_listed(
         assert (row.state, row.upstream_action_id, Concern.objects.count()) == ("succeeded", None, 0)
         assert row.message == f"ITCare shows that it was done: {case.effect}. {NOT_FOUND}"
         assert Entry.objects.get(verb="operation.succeeded").detail["evidence"] == case.effect
-        assert timeline(row, None, None)[-1].note == row.message
+        assert story(row)[-1].note == row.message
         assert row.cluster is not None
         assert row.cluster.name == row.name
     assert Action.objects.count() == 0
