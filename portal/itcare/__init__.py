@@ -21,6 +21,7 @@ from portal.itcare.errors import (
     Unclear,
     Unreadable,
 )
+from portal.itcare.paging import ActionPages
 from portal.itcare.retry import Retry
 from portal.itcare.transport import Timeouts
 from portal.itcare.types import (
@@ -43,6 +44,7 @@ from portal.itcare.types import (
 __all__ = [
     "Accepted",
     "Action",
+    "ActionPages",
     "Actions",
     "Area",
     "Assumptions",

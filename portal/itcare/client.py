@@ -15,7 +15,7 @@ from portal.itcare.assumptions import Assumptions
 from portal.itcare.auth import TokenSource
 from portal.itcare.caller import Caller
 from portal.itcare.errors import ItcareError
-from portal.itcare.paging import distinct, gather
+from portal.itcare.paging import ActionPages, Pages, distinct, gather
 from portal.itcare.retry import Retry
 from portal.itcare.transport import Reply, Timeouts, Transport
 from portal.itcare.types import (
@@ -167,19 +167,19 @@ class Client:
             statuses: only those in one of these statuses.
         """
         query = {"resourceName": resource_name, "resourceId": resource_id, "statuses": ",".join(statuses)}
-        chosen: dict[str, object] = {name: value for name, value in query.items() if value}
-        replies: list[Reply] = []
-
-        def fetch(page: int) -> object:
-            # The list is documented as a bare array without paging: a page is asked for only after an envelope.
-            following = {"page": page} if page > self.assumptions.first_page else {}
-            document, reply = self._read("/actions", {**chosen, **following})
-            replies.append(reply)
-            return document
-
-        values, complete = gather(fetch, self.assumptions.first_page, self.assumptions.page_size)
+        pages, replies = self._pages_of_actions({name: value for name, value in query.items() if value})
+        values = [value for page in pages for value in page]
         items, sound = distinct(values, self._action, lambda known: known.id)
-        return Actions(items, complete and sound, replies[0].server_time)
+        return Actions(items, pages.complete and sound, replies[0].server_time)
+
+    def actions_by_page(self, *, statuses: Sequence[str] = ()) -> ActionPages:
+        """List actions without holding more than a page of them; nothing is asked before the first page is taken.
+
+        Args:
+            statuses: only those in one of these statuses.
+        """
+        pages, _ = self._pages_of_actions({"statuses": ",".join(statuses)} if statuses else {})
+        return ActionPages(pages, self._action)
 
     def action(self, action_id: int) -> Action:
         """Read an action (API.md 6, A19).
@@ -231,6 +231,20 @@ class Client:
         if found and self.assumptions.action_id_is_internal and found.internal_id:
             return replace(found, id=found.internal_id)
         return found
+
+    def _pages_of_actions(self, query: dict[str, object]) -> tuple[Pages, list[Reply]]:
+        """The pages of a list of actions, and where the first answer will stand once it came."""
+        first: list[Reply] = []
+
+        def fetch(page: int) -> object:
+            # The list is documented as a bare array without paging: a page is asked for only after an envelope.
+            following = {"page": page} if page > self.assumptions.first_page else {}
+            document, reply = self._read("/actions", {**query, **following})
+            if not first:
+                first.append(reply)
+            return document
+
+        return Pages(fetch, self.assumptions.first_page, self.assumptions.page_size), first
 
     def _listing(
         self, path: str, query: Mapping[str, object], build: Callable[[object], T | None], key: Callable[[T], object]

@@ -259,6 +259,30 @@ def test_actions_may_come_as_pages(bench: Setting) -> None:
     assert [known.path for known in it.server.received] == ["/itcare/actions", "/itcare/actions?page=1"]
 
 
+def test_actions_are_brought_a_page_at_a_time_each_once(bench: Setting) -> None:
+    repeated = page({"id": 5}, number=1, total=3, last=False)
+    it = bench(page({"id": 5}, total=3, last=False), repeated, page({"id": 6}, number=2, total=3))
+    pages = it.client.actions_by_page(statuses=["IN_PROGRESS"])
+    assert it.server.received == []
+    brought = iter(pages)
+    assert ([known.id for known in next(brought)], len(it.server.received), pages.complete) == ([5], 1, False)
+    # The same page twice: this server does not page, and what is missing may exist all the same.
+    assert (list(brought), pages.complete) == ([], False)
+    assert [known.path for known in it.server.received] == [
+        "/itcare/actions?statuses=IN_PROGRESS",
+        "/itcare/actions?statuses=IN_PROGRESS&page=1",
+    ]
+
+
+def test_a_bare_list_is_cut_into_pieces_and_is_whole_when_all_of_it_could_be_read(bench: Setting) -> None:
+    told: list[object] = [{"id": number} for number in range(1, 1_002)]
+    whole = bench(answer(200, told)).client.actions_by_page()
+    assert [len(piece) for piece in whole] == [500, 500, 1]
+    assert whole.complete
+    odd = bench(answer(200, [{"id": 7}, {"id": 7}, "no action"])).client.actions_by_page()
+    assert ([[known.id for known in piece] for piece in odd], odd.complete) == ([[7]], False)
+
+
 def test_an_action_is_judged_by_its_word(bench: Setting) -> None:
     judged = {}
     for word in ("SUCCESS", "ERROR", "IN_PROGRESS", "PENDING_APPROVAL"):
