@@ -286,6 +286,10 @@ SYNC_SECONDS = env.float("SYNC_SECONDS", default=60.0)
 # Clusters that the background reads in a minute: version, size and topology are only on each cluster's own page.
 FILL_PER_MINUTE = env.int("FILL_PER_MINUTE", default=60)
 OVERDUE_SECONDS = env.float("OVERDUE_SECONDS", default=4 * 3600.0)
+UNREACHABLE_SECONDS = env.float("UNREACHABLE_SECONDS", default=3600.0)
+VANISHED_SECONDS = env.float("VANISHED_SECONDS", default=300.0)
+# Looks in a row that may fail before a person is told.
+STUCK_FAILURES = env.int("STUCK_FAILURES", default=10)
 CHANGE_SECONDS = env.float("CHANGE_SECONDS", default=7 * 86400.0)
 DRAFT_SECONDS = env.float("DRAFT_SECONDS", default=86400.0)
 REVEAL_SECONDS = env.float("REVEAL_SECONDS", default=72 * 3600.0)

@@ -1,7 +1,20 @@
 """Writes ITCare's actions down as they are read: each different message once, with its time."""
 
+from collections.abc import Mapping, Sequence
+from typing import Final
+
 from portal import itcare
 from portal.operations.models import Action, ActionMessage, Operation
+
+_COLUMNS: Final = (
+    "status",
+    "process",
+    "resource_name",
+    "submitted_at",
+    "submitted_by",
+    "last_updated_at",
+    "completed_at",
+)
 
 
 def note(action: itcare.Action, operation: Operation | None) -> bool:
@@ -13,19 +26,7 @@ def note(action: itcare.Action, operation: Operation | None) -> bool:
     """
     if action.id is None:
         return False
-    told: dict[str, object] = {
-        "status": (action.status or "")[:40],
-        "process": (action.process or "")[:200],
-        "resource_name": (action.resource_name or "")[:200],
-        "submitted_at": action.submitted_at,
-        "submitted_by": (action.submitted_by or "")[:200],
-        "last_updated_at": action.last_updated_at,
-        "completed_at": action.completed_at,
-    }
-    # The answer to a write tells less than the list: what was known stays.
-    known = {name: value for name, value in told.items() if value not in (None, "")}
-    if operation is not None:
-        known["operation"] = operation
+    known = _told(action, operation)
     row, made = Action.objects.get_or_create(upstream_id=action.id, defaults=known)
     if not made:
         Action.objects.filter(pk=row.pk).update(**known)
@@ -36,3 +37,58 @@ def note(action: itcare.Action, operation: Operation | None) -> bool:
         action=row, text=text, status=(action.status or "")[:40], defaults={"said_at": action.last_updated_at}
     )
     return new
+
+
+def note_all(told: Sequence[tuple[itcare.Action, Operation]]) -> set[int]:
+    """Write down what many actions tell, in as many statements as for one; answers the operations that have news.
+
+    Args:
+        told: Each action, as read, with the operation that it carries out. Within a transaction that holds these rows.
+    """
+    by_number = {action.id: (action, operation) for action, operation in told}
+    known = {row.upstream_id: row for row in Action.objects.filter(upstream_id__in=by_number)}
+    rows = [
+        _merged(known.get(number) or Action(upstream_id=number), _told(action, operation))
+        for number, (action, operation) in by_number.items()
+    ]
+    Action.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["upstream_id"], update_fields=[*_COLUMNS, "operation"]
+    )
+    messages = [
+        ActionMessage(
+            action=row, text=(action.message or "")[:500], status=action.status[:40], said_at=action.last_updated_at
+        )
+        for row, (action, _) in zip(rows, by_number.values(), strict=True)
+        if action.message or action.id not in known
+    ]
+    texts = {message.text for message in messages}
+    said = ActionMessage.objects.filter(action__in=rows, text__in=texts)
+    before = set(said.values_list("action_id", "text", "status"))
+    fresh = [message for message in messages if (message.action_id, message.text, message.status) not in before]
+    ActionMessage.objects.bulk_create(fresh, ignore_conflicts=True)
+    return {message.action.operation_id for message in fresh if message.action.operation_id}
+
+
+def _told(action: itcare.Action, operation: Operation | None) -> dict[str, object]:
+    """Columns of an action. The answer to a write tells less than the list: what was known stays."""
+    told = (
+        (action.status or "")[:40],
+        (action.process or "")[:200],
+        (action.resource_name or "")[:200],
+        action.submitted_at,
+        (action.submitted_by or "")[:200],
+        action.last_updated_at,
+        action.completed_at,
+    )
+    known: dict[str, object] = {
+        name: value for name, value in zip(_COLUMNS, told, strict=True) if value not in (None, "")
+    }
+    return known if operation is None else {**known, "operation": operation}
+
+
+def _merged(row: Action, told: Mapping[str, object]) -> Action:
+    for name, value in told.items():
+        setattr(row, name, value)
+    # Its number is given back by the statement that writes it, whether it was there or not.
+    row.pk = None
+    return row

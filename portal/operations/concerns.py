@@ -74,6 +74,17 @@ def close(rows: QuerySet[Concern], outcome: str, *, by: User | None = None) -> i
     return len(closed)
 
 
+def raise_once(situation: Situation, words: str, operation: Operation) -> bool:
+    """Raise a concern that comes from time alone, unless a person has dealt with it; answers whether that was new.
+
+    What a person has closed would otherwise come back at the next look, as nothing has changed by it.
+    """
+    dealt_with = Concern.objects.filter(operation=operation, situation=situation, closed_by__isnull=False)
+    if dealt_with.filter(raised_at__gte=operation.sent_at or operation.queued_at).exists():
+        return False
+    return raise_concern(situation, words, operation=operation)
+
+
 def close_of(operation: Operation, outcome: str, *situations: Situation, by: User | None = None) -> int:
     """Close the open concerns about an operation, of these situations or of all; answers how many there were."""
     rows = Concern.objects.open().filter(operation=operation)

@@ -1,92 +1,177 @@
 """Follows running operations to their end, in one pass over ITCare's list of actions (ARCHITECTURE 3)."""
 
 import logging
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta
 from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Q
+from django.db import IntegrityError, transaction
+from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 
 from portal import itcare
 from portal.catalog.kinds import KINDS
 from portal.inventory import sync
 from portal.inventory.models import Cluster
+from portal.operations import listed
 from portal.operations.actions import note
-from portal.operations.leases import claim, look_again
-from portal.operations.models import Operation
+from portal.operations.concerns import raise_once
+from portal.operations.leases import claim, give_back, look_again
+from portal.operations.models import Operation, Situation
+from portal.operations.slowing import slow_down
 from portal.operations.states import LostRaceError, Reason, State
 from portal.upstream.client import client as upstream_client
 
 logger = logging.getLogger(__name__)
 
-PASS_SIZE: Final = 500
 IN_PROGRESS: Final = "IN_PROGRESS"
+# Actions that are looked at together, so that neither small pages nor a long list mean many statements.
+BATCH: Final = 1_000
+# Rows that one pass holds at a time while it asks for single actions.
+AT_ONCE: Final = 10
+# Seconds of a pass for single actions: the next pass looks at those of the list first again.
+ASKING_SECONDS: Final = 30.0
+# Actions that a page said to have ended, kept until all pages are read; those beyond are asked for.
+MOST_ENDED: Final = 1_000
+# How many single actions are asked for where the list could not be read whole: it may hold most of them.
+MOST_MISSING: Final = 50
+LINKS_A_PASS: Final = 200
 
 
-def follow() -> int:
+def follow(*, seconds: float = ASKING_SECONDS) -> int:
     """Look at the running operations that are due; answers how many were looked at.
 
     What the list of actions in progress does not show is asked for by its id: it has ended, or the list is late.
+
+    Args:
+        seconds: How long to go on with single actions, which come after the list; the rest stays due.
     """
-    held = claim(State.RUNNING, where=Q(upstream_action_id__isnull=False), limit=PASS_SIZE)
-    if not held:
+    began = _began()
+    if began is None:
         return 0
     client = upstream_client()
+    pages = client.actions_by_page(statuses=[IN_PROGRESS])
+    ended: dict[int, itcare.Action] = {}
+    looked, batch = 0, list[itcare.Action]()
     try:
-        listed = {action.id: action for action in client.actions(statuses=[IN_PROGRESS]).items}
+        for actions in pages:
+            batch += actions
+            over = [action for action in actions if not action.running]
+            ended |= {action.id: action for action in over[: MOST_ENDED - len(ended)]}
+            if len(batch) >= BATCH:
+                looked, batch = looked + listed.look(batch), []
     except itcare.ItcareError as error:
         logger.warning("The list of actions was not read: %s", error.sentence)
-        for operation in held:
-            look_again(operation, error.retry_after or 0, failed=True)
-        return len(held)
-    for operation in held:
-        try:
-            _follow_one(client, operation, listed.get(operation.upstream_action_id or 0))
-        except SoftTimeLimitExceeded:
-            # Going on would end in the hard limit; the leases of the rest end by themselves.
-            raise
-        except Exception:
-            # One row that cannot be followed slows down by itself and must not stop the others.
-            logger.exception("Operation %s could not be followed.", operation.pk)
-            look_again(operation, 0, failed=True)
-    return len(held)
+        return looked + listed.look(batch) + listed.put_off(error)
+    looked += listed.look(batch)
+    return looked + _ask(client, began, ended, seconds=seconds, most=None if pages.complete else MOST_MISSING)
 
 
 def link() -> int:
-    """Give succeeded creates the cluster that was not readable when they ended; answers how many."""
+    """Give creates the cluster that the inventory knows by now; answers how many.
+
+    A running one gets it as soon as the list of clusters shows it, a succeeded one if it could not be read at its end.
+    """
+    made = Cluster.objects.present().filter(
+        name__iexact=OuterRef("name"), service=OuterRef("service"), first_seen_at__gte=OuterRef("queued_at")
+    )
+    lately = Q(state=State.SUCCEEDED, ended_at__gte=Now() - timedelta(days=1))
+    creates = Operation.objects.filter(lately | Q(state=State.RUNNING), kind="create", cluster=None)
+    found = creates.annotate(made=Subquery(made.order_by("pk").values("pk")[:1])).filter(made__isnull=False)
     linked = 0
-    lately = Operation.objects.filter(ended_at__gte=Now() - timedelta(days=1))
-    for operation in lately.filter(state=State.SUCCEEDED, kind="create", cluster=None).order_by("pk"):
-        made = Cluster.objects.present().named(operation.name).filter(service=operation.service_id)
-        cluster = made.filter(first_seen_at__gte=operation.queued_at).first()
-        if cluster is not None:
-            rows = Operation.objects.filter(pk=operation.pk, cluster=None)
+    for number, cluster in found.order_by("pk").values_list("pk", "made")[:LINKS_A_PASS]:
+        rows = Operation.objects.filter(pk=number, cluster=None, state__in=[State.RUNNING, State.SUCCEEDED])
+        try:
             linked += rows.update(cluster=cluster, changed_at=Now())
+        except IntegrityError:
+            logger.warning("Operation %s waits for its cluster: another operation runs on it.", number)
     return linked
+
+
+def _began() -> datetime | None:
+    """The database's time, if anything is due."""
+    due = Operation.objects.due(State.RUNNING).filter(upstream_action_id__isnull=False)
+    return due.annotate(now=Now()).values_list("now", flat=True).first()
+
+
+def _ask(
+    client: itcare.Client, began: datetime, ended: dict[int, itcare.Action], *, seconds: float, most: int | None
+) -> int:
+    """Ask for the actions that were due when the pass began, and that the list did not show as running.
+
+    Claimed a few at a time, so that another pass shares the work, and no lease ends while others are worked on.
+    """
+    missing = Q(upstream_action_id__isnull=False, look_at__lte=began)
+    end = time.monotonic() + seconds
+    looked = 0
+    while time.monotonic() < end and (most is None or looked < most):
+        held = claim(State.RUNNING, where=missing, limit=AT_ONCE)
+        if not held:
+            break
+        until = time.monotonic() + settings.LEASE_SECONDS / 3
+        while held and time.monotonic() < until:
+            operation = held.pop(0)
+            looked += 1
+            pause = _try(client, operation, ended.get(operation.upstream_action_id or 0))
+            if pause is not None:
+                give_back([operation, *held], pause)
+                return looked
+        give_back(held)
+    return looked
+
+
+def _try(client: itcare.Client, operation: Operation, action: itcare.Action | None) -> float | None:
+    """Look at one; answers for how many seconds to ask nothing more, where ITCare cannot be asked at all."""
+    try:
+        _follow_one(client, operation, action)
+    except itcare.NotFound:
+        _missed(operation)
+    except (itcare.NotSent, itcare.Throttled) as error:
+        logger.warning("Actions are not read for now: %s", error.sentence)
+        return error.retry_after or settings.FOLLOW_SECONDS
+    except itcare.ItcareError as error:
+        logger.warning("Action %s was not read: %s", operation.upstream_action_id, error.sentence)
+        slow_down(operation, error.sentence, error.retry_after or 0)
+    except SoftTimeLimitExceeded:
+        # Going on would end in the hard limit; the leases of the rest end by themselves.
+        raise
+    except Exception as error:
+        # One row that cannot be followed slows down by itself and must not stop the others.
+        logger.exception("Operation %s could not be followed.", operation.pk)
+        slow_down(operation, f"Something in it cannot be handled ({type(error).__name__}).")
+    return None
 
 
 def _follow_one(client: itcare.Client, operation: Operation, action: itcare.Action | None) -> None:
     number = operation.upstream_action_id
     assert number is not None  # noqa: S101 - the claim asked for it; this is for the type checker
-    try:
-        action = action or client.action(number)
-    except itcare.ItcareError as error:
-        logger.warning("Action %s was not read: %s", number, error.sentence)
-        look_again(operation, error.retry_after or 0, failed=True)
-        return
+    action = action or client.action(number)
     news = note(action, operation)
+    if action.running:
+        _go_on(operation, news=news)
+        return
     removed = action.succeeded and KINDS[operation.kind].removes
-    cluster = _cluster(client, operation, removed=removed) if news or not action.running else None
+    cluster = _cluster(client, operation, removed=removed)
     if action.succeeded:
         _finish(operation, State.SUCCEEDED, cluster, message="")
-    elif action.failed:
+    else:
         words = f"ITCare could not finish it: {action.message}" if action.message else "ITCare could not finish it."
         _finish(operation, State.FAILED, cluster, message=words[:500], reason=Reason.FAILED_UPSTREAM)
-    else:
-        _go_on(operation, cluster, news=news)
+
+
+def _missed(operation: Operation) -> None:
+    """ITCare does not know the action. Said twice, some time apart, it is for a person; the operation stays running."""
+    rows = Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=State.RUNNING)
+    rows.filter(missed_at=None).update(missed_at=Now())
+    look_again(operation, 0, failed=True)
+    if rows.filter(missed_at__lte=Now() - timedelta(seconds=settings.VANISHED_SECONDS)).exists():
+        words = (
+            f"ITCare answers again and again that there is no action {operation.upstream_action_id}. Nobody can tell "
+            "from it how the operation ends; it counts as running, and is asked for ever more rarely."
+        )
+        raise_once(Situation.VANISHED, words, operation)
 
 
 def _cluster(client: itcare.Client, operation: Operation, *, removed: bool) -> Cluster | None:
@@ -116,10 +201,9 @@ def _finish(operation: Operation, to: State, cluster: Cluster | None, *, message
         logger.info("Operation %s was moved by another.", operation.pk)
 
 
-def _go_on(operation: Operation, cluster: Cluster | None, *, news: bool) -> None:
+def _go_on(operation: Operation, *, news: bool) -> None:
     rows = Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=State.RUNNING)
-    if cluster and not operation.cluster_id:
-        rows.update(cluster=cluster)
-    if news:
-        rows.update(changed_at=Now())
+    rows.update(missed_at=None, changed_at=Now() if news else F("changed_at"))
+    if news and operation.cluster_id:
+        sync.want([operation.cluster_id])
     look_again(operation, settings.FOLLOW_SECONDS)

@@ -1,6 +1,7 @@
 """Leases: who works on a row, until when, and under which fence (SAFETY 3). All by the database's clock."""
 
 import random
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -48,6 +49,13 @@ def look_again(operation: Operation, seconds: float, *, failed: bool = False) ->
         lease_until=None,
         failures=F("failures") + 1 if failed else 0,
     )
+
+
+def give_back(operations: Sequence[Operation], seconds: float = 0) -> None:
+    """Give rows back that were claimed and not looked at."""
+    for operation in operations:
+        rows = Operation.objects.unfinished().filter(pk=operation.pk, fence=operation.fence, state=operation.state)
+        rows.update(look_at=Now() + timedelta(seconds=seconds), lease_until=None)
 
 
 def back_off(failures: int) -> float:

@@ -21,6 +21,8 @@ class State(models.TextChoices):
 
 UNFINISHED: Final = (State.QUEUED, State.SENDING, State.RUNNING, State.UNCLEAR)
 ENDED: Final = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+# ITCare was asked for it, or is being asked.
+ASKED: Final = (State.SENDING, State.RUNNING, State.UNCLEAR)
 # The only states in which a sealed password may still be needed.
 UNSENT: Final = (State.QUEUED, State.SENDING)
 

@@ -174,7 +174,7 @@ def test_a_worker_whose_time_is_over_ends_its_pass(
     cast: Cast, upstream: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("first01", "second01"):
-        sent(new(cast, name=name))
+        Caller(upstream).ended(sent(new(cast, name=name)).upstream_action_id or 0)
     tried: list[int] = []
 
     def one(_client: object, operation: Operation, _action: object) -> None:

@@ -1,0 +1,184 @@
+"""Looks at the running operations that a page of ITCare's list shows, thousands in a few statements.
+
+Nothing here takes a lease: ITCare is not asked meanwhile, and each transaction holds its rows' locks. Two passes at
+once skip what the other one is writing.
+"""
+
+import json
+import logging
+from collections.abc import Collection
+from datetime import timedelta
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from portal import itcare
+from portal.inventory import sync
+from portal.operations import relapses
+from portal.operations.actions import note_all
+from portal.operations.leases import back_off, claim
+from portal.operations.models import Operation
+from portal.operations.slowing import slow_down
+from portal.operations.states import ENDED, State
+
+logger = logging.getLogger(__name__)
+
+# The operations of these actions that are wanted, or that have ended. What is known of an action already, and told
+# again, brings nothing: those rows are given back at once, and only the others are answered, with the number of the
+# rest. It is compared in the database: carrying thousands of rows here would take longer than reading the list.
+_LOOK = """
+WITH found AS MATERIALIZED (
+    SELECT operation.id, operation.state, operation.upstream_action_id AS number,
+        operation.state = 'running'
+        AND action.operation_id IS NOT NULL
+        AND action.status = told.status
+        AND (told.at IS NULL OR told.at = action.last_updated_at)
+        AND (told.text = '' OR EXISTS (
+            SELECT FROM operations_actionmessage AS message
+            WHERE message.action_id = action.id AND message.text = told.text AND message.status = told.status
+        )) AS unchanged
+    FROM json_to_recordset(%(told)s) AS told (id bigint, status text, text text, at timestamptz)
+    JOIN operations_operation AS operation ON operation.upstream_action_id = told.id
+    LEFT JOIN operations_action AS action ON action.upstream_id = told.id
+    WHERE operation.state = ANY (%(ended)s)
+        OR operation.state = 'running'
+        AND (operation.lease_until IS NULL OR operation.lease_until <= statement_timestamp())
+        AND (operation.look_at <= statement_timestamp()
+            OR operation.failures = 0 AND operation.look_at <= statement_timestamp() + make_interval(secs => %(soon)s))
+    FOR NO KEY UPDATE OF operation SKIP LOCKED
+), given_back AS (
+    UPDATE operations_operation
+    SET look_at = statement_timestamp() + make_interval(secs => %(pace)s),
+        lease_until = NULL, failures = 0, missed_at = NULL
+    FROM found WHERE found.unchanged AND operations_operation.id = found.id
+    RETURNING operations_operation.id
+)
+SELECT id, state, number, 0 FROM found WHERE unchanged IS NOT TRUE
+UNION ALL SELECT NULL, NULL, NULL, count(*) FROM given_back
+"""
+
+
+def look(actions: Collection[itcare.Action]) -> int:
+    """Look at the operations of these actions that are due, or will be before long; answers how many went on.
+
+    Those that will be due soon come along, so that all share one reading of the list. What a page says to have ended
+    is left to the caller.
+    """
+    running = {action.id: action for action in actions if action.running}
+    if not running:
+        return 0
+    looked, rest = _give_back_unchanged(running.values())
+    _tell_relapses([running[number] for _, state, number in rest if state in ENDED])
+    news = [pk for pk, state, _ in rest if state == State.RUNNING]
+    if not news:
+        return looked
+    try:
+        return looked + _note_news(news, running)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        logger.exception("Some of %s operations could not be written together.", len(news))
+        return looked + sum(_one_by_one(pk, running) for pk in news)
+
+
+def put_off(error: itcare.ItcareError) -> int:
+    """Let all that is due wait, after the list could not be read; answers how many.
+
+    A pause of the whole client is no failure of theirs; any other failure slows the next look down.
+    """
+    pauses = isinstance(error, itcare.NotSent | itcare.Throttled)
+    waiting = 0
+    with transaction.atomic():
+        due = Operation.objects.due(State.RUNNING).filter(upstream_action_id__isnull=False)
+        rows = list(due.select_for_update(skip_locked=True).values_list("pk", "failures"))
+        # As many statements as there are counts of failures, however many rows there are.
+        for failures in {failures for _, failures in rows}:
+            seconds = max(error.retry_after or 0, 0 if pauses else back_off(failures + 1))
+            waiting += Operation.objects.filter(pk__in=[pk for pk, count in rows if count == failures]).update(
+                look_at=Now() + timedelta(seconds=seconds), failures=failures if pauses else F("failures") + 1
+            )
+    return waiting
+
+
+def _tell_relapses(actions: Collection[itcare.Action]) -> None:
+    try:
+        relapses.tell(actions)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        # What has ended must not be in the way of what runs.
+        logger.exception("Actions of ended operations could not be told.")
+
+
+def _soon() -> float:
+    """Half the pace, in seconds: further than that, the next reading of the list is nearer."""
+    return float(settings.FOLLOW_SECONDS) / 2
+
+
+def _wanted() -> Q:
+    """Running, held by nobody, and due now or soon; what keeps failing waits for its own time."""
+    free = Q(lease_until=None) | Q(lease_until__lte=Now())
+    return (
+        free
+        & Q(state=State.RUNNING)
+        & (Q(look_at__lte=Now()) | Q(failures=0, look_at__lte=Now() + timedelta(seconds=_soon())))
+    )
+
+
+def _give_back_unchanged(actions: Collection[itcare.Action]) -> tuple[int, list[tuple[int, str, int]]]:
+    """Answers how many brought nothing new, and the others: the operation's number, its state, the action's number."""
+    told = [
+        {
+            "id": action.id,
+            "status": action.status[:40],
+            "text": (action.message or "")[:500],
+            "at": action.last_updated_at and action.last_updated_at.isoformat(),
+        }
+        for action in actions
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LOOK,
+            {
+                "told": json.dumps(told),
+                "ended": list(ENDED),
+                "pace": settings.FOLLOW_SECONDS,
+                "soon": _soon(),
+            },
+        )
+        *rest, (_, _, _, unchanged) = cursor.fetchall()
+    return unchanged, [(pk, state, number) for pk, state, number, _ in rest]
+
+
+def _note_news(numbers: list[int], actions: dict[int, itcare.Action]) -> int:
+    """Write down what is new; clusters with news are read soon, by the job that reads clusters."""
+    with transaction.atomic():
+        rows = list(Operation.objects.filter(_wanted(), pk__in=numbers).select_for_update(skip_locked=True))
+        news = note_all([(actions[row.upstream_action_id or 0], row) for row in rows])
+        _go_on([row.pk for row in rows], news)
+    sync.want([row.cluster_id for row in rows if row.pk in news and row.cluster_id])
+    return len(rows)
+
+
+def _go_on(numbers: Collection[int], news: Collection[int]) -> None:
+    rows = Operation.objects.filter(pk__in=numbers)
+    later = Now() + timedelta(seconds=settings.FOLLOW_SECONDS)
+    rows.update(look_at=later, lease_until=None, failures=0, missed_at=None)
+    # A page that watches moves only when there is news.
+    rows.filter(pk__in=news).update(changed_at=Now())
+
+
+def _one_by_one(number: int, actions: dict[int, itcare.Action]) -> int:
+    """Write one row by itself: the one that the database refuses slows down and stops no other."""
+    try:
+        return _note_news([number], actions)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:
+        logger.exception("Operation %s could not be followed.", number)
+        for operation in claim(State.RUNNING, only=number):
+            slow_down(operation, f"What ITCare tells of it could not be written down ({type(error).__name__}).")
+        return 1
