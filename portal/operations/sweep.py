@@ -13,7 +13,7 @@ from django.db import Error, close_old_connections
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from portal.operations import follow, heartbeat, send, settle, tasks
+from portal.operations import careful, follow, heartbeat, settle, tasks
 from portal.operations.models import Operation
 from portal.operations.states import State
 from portal.web.hints import Nudger
@@ -25,6 +25,8 @@ PASS_AGAIN: Final = 1.5
 NUDGES_A_PASS: Final = 200
 # Seconds of one pass that the sweep gives to sending by itself: where the upstream hangs, other work waits.
 OWN_SENDS: Final = 10.0
+# Likewise to asking for single actions, where the list does not show them.
+OWN_LOOKS: Final = 10.0
 
 
 @dataclass
@@ -85,7 +87,7 @@ class Nudges:
                 break
         end = time.monotonic() + OWN_SENDS
         for number in late(Q(state=State.QUEUED)).values_list("pk", flat=True)[:NUDGES_A_PASS]:
-            send.send(number)
+            careful.send(number)
             if time.monotonic() > end:
                 break
 
@@ -95,7 +97,7 @@ class Nudges:
         if Operation.objects.due(State.RUNNING).filter(known).exists():
             self._nudge(tasks.follow_operations, again=PASS_AGAIN)
         if late(known).exists():
-            follow.follow()
+            follow.follow(seconds=OWN_LOOKS)
 
     def settle(self) -> None:
         """Nudge the search for what is unclear; make it ourselves if nobody did in time."""

@@ -2,13 +2,13 @@
 
 from celery import shared_task
 
-from portal.operations import follow, heartbeat, history, send, settle
+from portal.operations import careful, follow, heartbeat, history, settle
 
 
 @shared_task
 def send_operation(operation_id: int) -> None:
     """Send one operation, if it is due and nobody else holds it."""
-    send.send(operation_id)
+    careful.send(operation_id)
 
 
 @shared_task
