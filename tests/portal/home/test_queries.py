@@ -42,7 +42,7 @@ PINNED: dict[str, tuple[int, int | None, int | None]] = {
     "request that is over": (12, None, None),
     "approvals": (9, 4, 3),
     "operations": (8, 3, 3),
-    "operation that runs": (13, 8, 3),
+    "operation that runs": (14, 9, 3),
     "operation that is over": (13, None, None),
     "audit": (8, None, None),
     "audit, searched": (8, None, None),

@@ -13,7 +13,7 @@ from django.core.management import BaseCommand
 from portal.audit import heads
 from portal.changes import expire
 from portal.inventory.jobs import Reading
-from portal.operations import drift, follow, history, late, origins, reveal, send
+from portal.operations import drift, follow, history, late, origins, reveal, send, watch
 from portal.operations.sweep import Job, Nudges, once, sweep
 from portal.web.hints import Nudger
 
@@ -28,9 +28,10 @@ def jobs() -> list[Job]:
         Job("lapsed leases", send.lapse, pace),
         Job("due operations", nudges.send, pace),
         Job("running operations", nudges.follow, pace),
-        Job("clusters of succeeded creates", follow.link, 10),
+        Job("clusters of creates", follow.link, 10),
         Job("unclear operations", nudges.settle, pace),
         Job("late actions", late.watch, 60),
+        Job("operations that take too long", watch.watch, 30),
         Job("clusters that somebody waits for", reading.clusters, pace),
         Job("histories that somebody waits for", history.read_late, 10),
         Job("lists of ITCare", reading.lists, pace),
