@@ -77,12 +77,17 @@ def detail(request: Request, operation_id: int) -> HttpResponse:
         "usual": span,
         "share": _share(operation, span[1].total_seconds()) if span else None,
         "again": again.of_operation(request.user, operation),
-        "may_cancel": operation.state == State.QUEUED and not cancelling.why_not(operation, request.user),
+        "may_cancel": _waits_unsent(operation) and not cancelling.why_not(operation, request.user),
         "may_reveal": operation.reveal_id is not None and not revealing.why_not(operation, request.user),
         "own_reveal": operation.requester_id == request.user.pk and operation.reveal_id is not None,
         "stamp": mark,
     }
     return render(request, "operations/detail.html#live" if request.htmx else "operations/detail.html", context)
+
+
+def _waits_unsent(operation: Operation) -> bool:
+    """Whether it can be taken back: one that people released may have been executed before."""
+    return operation.state == State.QUEUED and operation.released_by_id is None
 
 
 def _share(operation: Operation, seconds: float) -> int | None:

@@ -19,6 +19,8 @@ WORDS: Final = {
     "operation.sending": "began to send",
     "operation.running": "saw accepted",
     "operation.found": "found at ITCare",
+    "operation.adopted": "said which action carries out",
+    "operation.released": "was the first to release, to be sent again,",
     "operation.unclear": "lost sight of",
     "operation.succeeded": "saw succeed",
     "operation.failed": "saw fail",

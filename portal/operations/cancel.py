@@ -4,8 +4,9 @@ from django.db import transaction
 
 from portal.accounts.models import User
 from portal.inventory.models import Service
+from portal.operations.acts import PERHAPS_EXECUTED
 from portal.operations.models import Operation
-from portal.operations.states import State
+from portal.operations.states import LostRaceError, State
 
 
 def why_not(operation: Operation, user: User) -> str:
@@ -21,8 +22,12 @@ def cancel(operation: Operation, user: User) -> None:
     """End a queued operation unsent.
 
     Raises:
-        LostRaceError: it is no longer queued.
+        LostRaceError: it is no longer queued, or an earlier attempt may have been executed.
         ValueError: it was not queued to begin with.
     """
+    if operation.attempts.filter(proof__in=PERHAPS_EXECUTED).exists():
+        # People released it to be sent once more: nobody can say that it was never executed.
+        message = f"operation {operation.pk} was sent before"
+        raise LostRaceError(message)
     with transaction.atomic():
         operation.move(State.CANCELLED, actor=user, message=f"Cancelled by {user} before it was sent.")

@@ -16,7 +16,7 @@ from portal.catalog.base import Kind
 from portal.catalog.kinds import KINDS
 from portal.inventory import sync
 from portal.inventory.models import Cluster
-from portal.operations import outcome
+from portal.operations import outcome, released
 from portal.operations.leases import claim, look_again
 from portal.operations.models import Attempt, Operation, bound
 from portal.operations.states import LostRaceError, Proof, Reason, State
@@ -55,7 +55,7 @@ def send(operation_id: int) -> None:
         # Without its newest action an older one could later be taken for ours.
         _wait(operation, "ITCare's list of actions cannot be read in whole.", 0)
         return
-    attempt = _say(operation, watermark)
+    attempt = None if released.held_back(operation, watermark) else _say(operation, watermark)
     if attempt is None:
         return
     left = settings.LEASE_SECONDS - (time.monotonic() - started)

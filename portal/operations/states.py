@@ -68,7 +68,8 @@ NOTHING_EXECUTED: Final = (Proof.NOT_SENT, Proof.REFUSED)
 
 
 # Kinds that a person may not send again after an unclear attempt (its password is gone: one asks anew), and those where
-# a second person must agree (a second execution would destroy data).
+# a second person must agree (a second execution would destroy data). What ITCare is known to have accepted is sent
+# again by two people only, whatever its kind (SAFETY 2).
 NEVER_RELEASED: Final = "create"
 RELEASED_BY_TWO: Final = ("delete", "restore")
 
@@ -84,6 +85,7 @@ class Reason(models.TextChoices):
     UNREACHABLE = "unreachable", "ITCare could not be reached"
     SECRET_LOST = "secret_lost", "The administrator password can no longer be opened"
     SETTLED = "settled", "A person found out that it was not done"
+    GIVEN_UP = "given_up", "A person gave it up without knowing whether it was done"
 
 
 class LostRaceError(Exception):

@@ -93,6 +93,15 @@ def test_what_destroys_data_is_queued_again_by_two_people_only(cast: Cast, kind:
     assert operation(cast, **released, also_released_by=cast.approver2).state == State.QUEUED
 
 
+def test_what_was_accepted_is_queued_again_by_two_people_only(cast: Cast) -> None:
+    released: dict[str, Any] = {"last_proof": "accepted", "released_by": cast.approver}
+    with refused("queued_again_only_with_proof"), transaction.atomic():
+        operation(cast, kind="resize", **released)
+    with refused("queued_again_only_with_proof"), transaction.atomic():
+        operation(cast, kind="create", **released, also_released_by=cast.approver2)
+    assert operation(cast, kind="resize", **released, also_released_by=cast.approver2).state == State.QUEUED
+
+
 @pytest.mark.parametrize("proof", ["", "not_sent", "refused"])
 def test_with_proof_that_nothing_was_executed_it_is_queued_again(cast: Cast, proof: str) -> None:
     assert operation(cast, last_proof=proof).state == State.QUEUED

@@ -2,7 +2,7 @@
 
 from portal.operations.models.actions import Action, ActionMessage
 from portal.operations.models.attempts import Attempt
-from portal.operations.models.concerns import Concern, ConcernQuerySet, Situation
+from portal.operations.models.concerns import TO_KNOW, Concern, ConcernQuerySet, Situation
 from portal.operations.models.heartbeats import Heartbeat
 from portal.operations.models.holds import Hold
 from portal.operations.models.operations import PORTAL, Operation, OperationQuerySet, digest
@@ -10,6 +10,7 @@ from portal.operations.models.secrets import Secret, bound, erase
 
 __all__ = [
     "PORTAL",
+    "TO_KNOW",
     "Action",
     "ActionMessage",
     "Attempt",

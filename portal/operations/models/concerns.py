@@ -1,10 +1,11 @@
 """Concerns: what a person must look at, because the portal cannot settle it or will not decide it alone."""
 
-from typing import Self
+from typing import Final, Self
 
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.urls import reverse
 
 from portal.accounts import rights
 from portal.accounts.models import User
@@ -29,6 +30,10 @@ class Situation(models.TextChoices):
     DRIFT = "drift", "The cluster is not as the last operation left it"
 
 
+# What asks for nothing but that somebody knows: a person closes it by saying so.
+TO_KNOW: Final = (Situation.LATE_ACTION, Situation.RELAPSED, Situation.UNKNOWN_ACTION, Situation.DRIFT)
+
+
 class ConcernQuerySet(models.QuerySet["Concern"]):
     """Concerns, narrowed to what a person may see or has to do with."""
 
@@ -41,6 +46,12 @@ class ConcernQuerySet(models.QuerySet["Concern"]):
         if rights.reads_everything(user):
             return self
         return self.filter(granted(rights.teams_of(user), "service__"))
+
+    def workable_by(self, user: User) -> Self:
+        """Concerns that the person may act on: of the services they decide for; all of them for administrators."""
+        if rights.administers(user):
+            return self
+        return self.filter(granted(rights.teams_deciding(user), "service__"))
 
 
 class Concern(models.Model):
@@ -57,6 +68,9 @@ class Concern(models.Model):
     closed_at = models.DateTimeField(null=True)
     closed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", help_text="Nobody: the portal.")
     outcome = models.CharField(max_length=500, blank=True, help_text="How it ended, in words.")
+    # A mail goes out at least once: the time of the next try moves on before each try, and `told_at` ends them.
+    tell_at = models.DateTimeField(db_default=Now(), help_text="When a mail about it is due, until one was sent.")
+    told_at = models.DateTimeField(null=True, help_text="When people were sent a mail about it.")
 
     objects = ConcernQuerySet.as_manager()
 
@@ -64,7 +78,10 @@ class Concern(models.Model):
         """The oldest first: it waits the longest."""
 
         ordering = ["raised_at", "pk"]
-        indexes = [models.Index(fields=["raised_at", "id"], name="concern_open", condition=Q(closed_at=None))]
+        indexes = [
+            models.Index(fields=["raised_at", "id"], name="concern_open", condition=Q(closed_at=None)),
+            models.Index(fields=["tell_at"], name="concern_untold", condition=Q(closed_at=None, told_at=None)),
+        ]
         constraints = [
             # One matter is told once, however often it is looked at.
             models.UniqueConstraint(
@@ -89,6 +106,10 @@ class Concern(models.Model):
 
     def __str__(self) -> str:
         return self.get_situation_display()
+
+    def get_absolute_url(self) -> str:
+        """The concern's page."""
+        return reverse("concern", args=[self.pk])
 
     @property
     def subject(self) -> str:

@@ -88,6 +88,9 @@ class Operation(models.Model):
     also_released_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", help_text="Agrees, where two have to."
     )
+    released_at = models.DateTimeField(
+        null=True, help_text="When the evidence was last found good enough to send again."
+    )
     settled_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", help_text="Said how it ended, or which action is its own."
     )
@@ -171,13 +174,21 @@ class Operation(models.Model):
                 condition=~Q(state__in=[State.FAILED, State.CANCELLED]) | Q(reveal=None), name="no_reveal_of_a_failure"
             ),
             # Sent at most once: back in the queue only with proof that nothing was executed, or released by a person;
-            # by two where a second execution would destroy data, and never where the password is gone.
+            # by two where a second execution would destroy data or the first is known to have been accepted, and never
+            # where the password is gone.
             models.CheckConstraint(
                 condition=~Q(state=State.QUEUED)
                 | Q(last_proof="", sent_at=None)
                 | Q(last_proof__in=NOTHING_EXECUTED)
-                | (Q(released_by__isnull=False) & ~Q(kind__in=[NEVER_RELEASED, *RELEASED_BY_TWO]))
-                | Q(released_by__isnull=False, also_released_by__isnull=False, kind__in=RELEASED_BY_TWO),
+                | (
+                    Q(released_by__isnull=False, last_proof=Proof.UNKNOWN)
+                    & ~Q(kind__in=[NEVER_RELEASED, *RELEASED_BY_TWO])
+                )
+                | (
+                    Q(released_by__isnull=False, also_released_by__isnull=False)
+                    & Q(last_proof__in=[Proof.UNKNOWN, Proof.ACCEPTED])
+                    & ~Q(kind=NEVER_RELEASED)
+                ),
                 name="queued_again_only_with_proof",
             ),
             # The second person is neither the first nor the one who asked.

@@ -1,0 +1,182 @@
+"""What people may do about a concern, and what each act means; `resolve` does it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from django.conf import settings
+from django.utils import timezone
+
+from portal.accounts.models import User
+from portal.operations.models import TO_KNOW, Action, Attempt, Concern, Operation, Situation
+from portal.operations.states import NEVER_RELEASED, RELEASED_BY_TWO, Proof, State
+from portal.web.live import stamp
+
+
+class Act(StrEnum):
+    """One thing that a person may do; the value is part of its address."""
+
+    ADOPT = "adopt"
+    DONE = "done"
+    FAILED = "failed"
+    SEND = "send"
+    RELEASE = "release"
+    NOTED = "noted"
+
+
+LABELS: Final = {
+    Act.ADOPT: "Adopt an action",
+    Act.DONE: "Mark as done",
+    Act.FAILED: "Mark as failed",
+    Act.SEND: "Send again",
+    Act.RELEASE: "Release the cluster",
+    Act.NOTED: "Noted",
+}
+MEANINGS: Final = {
+    Act.ADOPT: "One of the actions below carries it out. The portal follows that action to its end.",
+    Act.DONE: "You found out that it was done. The operation succeeds, and the cluster is free for others.",
+    Act.FAILED: "You found out that it was not done. The operation fails, nothing is sent, and it can be asked again.",
+    Act.SEND: "You found out that ITCare does not have it. The portal checks everything afresh and sends it once more.",
+    Act.RELEASE: "You give up without knowing. The operation fails and the cluster is free for others; if its action "
+    "shows up later, an alarm is raised.",
+    Act.NOTED: "You know of it, and nothing else has to be done. It leaves this list.",
+}
+NEVER_QUEUED: Final = "It has not been sent. The operation fails and is not sent any more; it can be asked again."
+NO_CREATE: Final = (
+    "A create is never sent again: its administrator password is erased. If nothing was created, mark it as failed; "
+    "then one asks anew."
+)
+FIRST_OF_TWO: Final = "Two people have to say so: you are the first, and nothing is sent until somebody else agrees."
+SECOND_OF_TWO: Final = "{} has said so already: if you agree, it is sent."
+OWN_RELEASE: Final = "You have said so already: somebody else, who did not ask for it, has to agree."
+OWN_REQUEST: Final = "You asked for it: somebody else has to agree that it is sent again."
+
+# What can still have come of an attempt: it is not known that nothing was executed.
+PERHAPS_EXECUTED: Final = (Proof.UNKNOWN, Proof.ACCEPTED)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An act as it stands for one person.
+
+    Attributes:
+        act: which one.
+        means: what it does.
+        not_now: why it cannot be done now by anybody; empty if it can.
+        not_you: why this person cannot do it, though others can; empty if they can.
+    """
+
+    act: Act
+    means: str
+    not_now: str = ""
+    not_you: str = ""
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return LABELS[self.act]
+
+    @property
+    def why_not(self) -> str:
+        """Why the person cannot do it now; empty if they can."""
+        return self.not_now or self.not_you
+
+
+def offers(concern: Concern, user: User, now: datetime | None = None) -> list[Offer]:
+    """Return what can be done about an open concern by somebody who may act on it.
+
+    Args:
+        concern: With its operation, and that one's attempts.
+        user: Who would do it.
+        now: The time, by the database's clock where it matters.
+    """
+    operation = concern.operation
+    if operation is None or operation.finished:
+        return [Offer(Act.NOTED, MEANINGS[Act.NOTED])]
+    found = []
+    if candidates(concern) and _adoptable(concern, operation):
+        found.append(Offer(Act.ADOPT, MEANINGS[Act.ADOPT]))
+    if operation.state == State.QUEUED:
+        found.append(Offer(Act.FAILED, MEANINGS[Act.FAILED] if _perhaps(operation) else NEVER_QUEUED))
+    elif operation.state in {State.UNCLEAR, State.RUNNING}:
+        found += [Offer(act, MEANINGS[act]) for act in (Act.DONE, Act.FAILED)]
+    if operation.state == State.UNCLEAR:
+        found.append(_send(concern, operation, user, now or timezone.now()))
+    if operation.state in {State.UNCLEAR, State.RUNNING} or (operation.state == State.QUEUED and _perhaps(operation)):
+        found.append(Offer(Act.RELEASE, MEANINGS[Act.RELEASE]))
+    if concern.situation in TO_KNOW:
+        found.append(Offer(Act.NOTED, MEANINGS[Act.NOTED]))
+    return found
+
+
+def candidates(concern: Concern) -> list[Action]:
+    """The actions that the concern names and that carry out no other operation."""
+    return [action for action in concern.actions.all() if action.operation_id in {None, concern.operation_id}]
+
+
+def basis(concern: Concern) -> str:
+    """Return a mark of what a decision about the concern rests on: another one means that one has to look again."""
+    operation = concern.operation
+    rests: list[str | int | datetime | None] = [concern.pk, concern.closed_at]
+    if operation is not None:
+        rests += [operation.state, operation.upstream_action_id, operation.released_by_id, operation.released_at]
+        rests += [part for attempt in _attempts(operation) for part in (attempt.number, attempt.proof)]
+    actions = sorted(concern.actions.all(), key=lambda action: action.pk)
+    return stamp(*rests, "actions", *(part for row in actions for part in (row.pk, row.status, row.operation_id)))
+
+
+def first_of_two(concern: Concern, operation: Operation) -> User | None:
+    """Who has said already that it may be sent again; None where nobody has, or where there is newer evidence since."""
+    first, at = operation.released_by, operation.released_at
+    if first is None or at is None or not first.is_active:
+        return None
+    newer = any(action.seen_at > at for action in concern.actions.all())
+    newer = newer or any(attempt.ended_at and attempt.ended_at > at for attempt in _attempts(operation))
+    return None if newer else first
+
+
+def needs_two(operation: Operation) -> bool:
+    """Whether a second person has to agree: it would destroy data, or ITCare is known to have accepted it once."""
+    return operation.kind in RELEASED_BY_TWO or accepted(operation)
+
+
+def accepted(operation: Operation) -> bool:
+    """Whether ITCare is known to have accepted an attempt."""
+    return any(attempt.proof == Proof.ACCEPTED for attempt in _attempts(operation))
+
+
+def _send(concern: Concern, operation: Operation, user: User, now: datetime) -> Offer:
+    means = MEANINGS[Act.SEND]
+    if operation.kind == NEVER_RELEASED:
+        return Offer(Act.SEND, means, not_now=NO_CREATE)
+    last = max(_attempts(operation), key=lambda attempt: attempt.number, default=None)
+    grace = timedelta(seconds=settings.SETTLE_GRACE_SECONDS)
+    if last is None or now - last.started_at < grace:
+        minutes = max(1, round(grace.total_seconds() / 60))
+        wait = f"Not before {minutes} min after it was sent: until then its action may still show up."
+        return Offer(Act.SEND, means, not_now=wait)
+    if not needs_two(operation):
+        return Offer(Act.SEND, means)
+    first = first_of_two(concern, operation)
+    if first is None:
+        return Offer(Act.SEND, f"{means} {FIRST_OF_TWO}")
+    own = OWN_RELEASE if first == user else OWN_REQUEST if operation.requester_id == user.pk else ""
+    return Offer(Act.SEND, f"{means} {SECOND_OF_TWO.format(first)}", not_you=own)
+
+
+def _adoptable(concern: Concern, operation: Operation) -> bool:
+    """Whether it has no action, or one that ITCare no longer knows."""
+    if operation.state == State.RUNNING:
+        return operation.upstream_action_id is None or concern.situation == Situation.VANISHED
+    return operation.state == State.UNCLEAR
+
+
+def _perhaps(operation: Operation) -> bool:
+    return any(attempt.proof in PERHAPS_EXECUTED for attempt in _attempts(operation))
+
+
+def _attempts(operation: Operation) -> Sequence[Attempt]:
+    """All of them, without a query where they were fetched before."""
+    return list(operation.attempts.all())

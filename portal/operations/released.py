@@ -1,0 +1,74 @@
+"""The last look before an operation is sent again that people released: they decided on what they had seen."""
+
+import logging
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from portal import itcare
+from portal.operations.actions import note
+from portal.operations.acts import PERHAPS_EXECUTED
+from portal.operations.models import Action, Operation
+from portal.operations.states import LostRaceError, Proof, State
+
+logger = logging.getLogger(__name__)
+
+WORDS = "It was not sent again: ITCare shows {} now, which nobody had seen when it was released."
+
+
+def unseen(operation: Operation, listed: itcare.Actions) -> list[itcare.Action]:
+    """The actions on this name that came after an attempt which may have been executed, and that no person has seen.
+
+    Args:
+        operation: One that is queued.
+        listed: What ITCare's list tells just now.
+    """
+    if operation.released_by_id is None:
+        return []
+    attempt = operation.attempts.filter(proof__in=PERHAPS_EXECUTED).order_by("number").first()
+    after = attempt.watermark_action_id if attempt else None
+    newer = [
+        action
+        for action in listed.items
+        if action.id
+        and (action.resource_name or "").lower() == operation.name.lower()
+        and (after is None or action.id > after)
+    ]
+    known = Action.objects.filter(upstream_id__in=[action.id for action in newer])
+    seen = set(known.filter(seen_at__lte=operation.released_at).values_list("upstream_id", flat=True))
+    return [action for action in newer if action.id not in seen]
+
+
+def held_back(operation: Operation, listed: itcare.Actions) -> bool:
+    """Undo the release, if ITCare shows what nobody had seen, and have it settled by looking; answers whether it did.
+
+    Args:
+        operation: One that is queued.
+        listed: What ITCare's list tells just now.
+    """
+    actions = unseen(operation, listed)
+    if actions:
+        _back_to_unclear(operation, actions)
+    return bool(actions)
+
+
+def _back_to_unclear(operation: Operation, actions: list[itcare.Action]) -> None:
+    words = WORDS.format(", ".join(f"action {action.id}" for action in actions[:5]))
+    try:
+        with transaction.atomic():
+            for action in actions:
+                note(action, None)
+            operation.move(
+                State.UNCLEAR,
+                fence=operation.fence,
+                detail={"why": words},
+                last_proof=Proof.UNKNOWN,
+                released_by=None,
+                also_released_by=None,
+                message=words[:500],
+                failures=0,
+                lease_until=None,
+                look_at=Now(),
+            )
+    except LostRaceError:
+        logger.info("Operation %s was moved by another.", operation.pk)
