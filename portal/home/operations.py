@@ -19,11 +19,11 @@ from portal.audit.record import record_refusal
 from portal.changes import again
 from portal.changes.models import Change
 from portal.changes.queries import decision_of
-from portal.home.timeline import timeline, usual
+from portal.home.timeline import Records, timeline, usual
 from portal.operations import cancel as cancelling
 from portal.operations import reveal as revealing
 from portal.operations import telling
-from portal.operations.models import ActionMessage, Operation
+from portal.operations.models import Operation
 from portal.operations.states import LostRaceError, State
 from portal.sealing import SealBroken
 from portal.web.answers import SeeOther, form_of
@@ -58,22 +58,22 @@ def detail(request: Request, operation_id: int) -> HttpResponse:
     """Show one operation with its timeline; it refreshes itself until it has ended."""
     operation = _get(request, operation_id)
     cluster = operation.cluster
-    mark = stamp(operation.pk, operation.changed_at, cluster.changed_at if cluster else None, operation.overdue)
+    concerns = list(operation.concerns.select_related("closed_by").order_by("pk"))
+    moved = [part for each in concerns for part in (each.pk, each.closed_at)]
+    changed = cluster.changed_at if cluster else None
+    mark = stamp(operation.pk, operation.changed_at, changed, operation.overdue, *moved)
     if request.htmx and (nothing := unchanged(request, mark)):
         return nothing
     change = Change.objects.filter(operation=operation).first()
-    attempts = list(operation.attempts.all())
-    said = list(ActionMessage.objects.filter(action__operation=operation).select_related("action"))
+    records = Records.of(operation, concerns)
     span = usual(operation)
     context = {
         "operation": operation,
         "change": change,
-        "entries": timeline(operation, change, decision_of(change) if change else None, attempts, said),
-        "outcome": telling.outcome(operation, attempts[-1] if attempts else None),
-        # Each action has said something, or it would not be known.
-        "evidence": telling.evidence(
-            operation, attempts, list({each.action_id: each.action for each in said}.values())
-        ),
+        "entries": timeline(operation, change, decision_of(change) if change else None, records),
+        "matters": [each for each in concerns if each.closed_at is None],
+        "outcome": telling.outcome(operation, records.last_attempt),
+        "evidence": telling.evidence(operation, records.attempts, records.actions),
         "usual": span,
         "share": _share(operation, span[1].total_seconds()) if span else None,
         "again": again.of_operation(request.user, operation),

@@ -2,17 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
+from django.db.models import F, Func, IntegerField, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
 from portal.accounts import rights
 from portal.accounts.models import User
 from portal.changes import queries
 from portal.operations import heartbeat
+from portal.operations.models import Concern, Hold
 from portal.upstream.status import status as upstream_status
+from portal.web import times
 
 
 @dataclass(frozen=True)
@@ -39,21 +45,46 @@ def shell(request: HttpRequest) -> dict[str, Callable[[], Any]]:
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return {}
+    told = cache(lambda: _told(user))
     return {
-        "nav": cache(lambda: _nav(request.path, user)),
+        "nav": cache(lambda: _nav(request.path, user, told())),
         "role_words": cache(lambda: rights.role_words(user)),
-        "banners": cache(_banners),
+        "banners": cache(lambda: _banners(told())),
     }
 
 
-def _nav(path: str, user: User) -> list[Item]:
-    waiting = queries.waiting_for(user).count()
+@dataclass(frozen=True)
+class _Told:
+    """What the frame tells of the whole portal, read in one query because every page asks for it."""
+
+    waiting: int
+    needing: int
+    held_why: str | None
+    held_at: datetime | None
+    held_by: str | None
+
+
+def _told(user: User) -> _Told:
+    needing = Concern.objects.open().workable_by(user)
+    held = Hold.objects.filter(ended_at=None).order_by()
+    counts = [_count(queries.waiting_for(user)), _count(needing)]
+    words = [Subquery(held.values(column)[:1]) for column in ("why", "started_at", "started_by__email")]
+    return _Told(*User.objects.filter(pk=user.pk).values_list(*counts, *words).get())
+
+
+def _count(rows: QuerySet[Any]) -> Coalesce:
+    counted = rows.order_by().annotate(number=Func(F("pk"), function="COUNT", output_field=IntegerField()))
+    return Coalesce(Subquery(counted.values("number")), 0)
+
+
+def _nav(path: str, user: User, told: _Told) -> list[Item]:
     pages = [
         ("Home", reverse("home"), "house", 0),
         ("Clusters", reverse("clusters"), "database", 0),
         ("Requests", reverse("changes"), "send", 0),
-        ("Approvals", reverse("approvals"), "inbox", waiting),
+        ("Approvals", reverse("approvals"), "inbox", told.waiting),
         ("Operations", reverse("operations"), "circle-play", 0),
+        ("Needs a person", reverse("attention"), "hand", told.needing),
         ("Audit", reverse("audit"), "scroll-text", 0),
     ]
     if rights.administers(user):
@@ -64,8 +95,12 @@ def _nav(path: str, user: User) -> list[Item]:
     ]
 
 
-def _banners() -> list[Banner]:
+def _banners(told: _Told) -> list[Banner]:
     banners = []
+    if told.held_why is not None and told.held_at is not None:
+        since = times.short(told.held_at, timezone.now())
+        words = f"Nothing is sent to ITCare: {told.held_by or 'the portal'} holds all sends since {since}."
+        banners.append(Banner("warn", f"{words} {told.held_why}"))
     heard = heartbeat.heard()
     if heartbeat.SWEEP not in heard:
         words = "The portal's own clock has stopped: nothing is sent or followed until the sweep runs again."

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Self
 
 from portal.changes.models import Change, Decision
-from portal.operations.models import ActionMessage, Attempt, Operation
+from portal.operations.models import Action, ActionMessage, Attempt, Concern, Operation
 from portal.operations.states import LOOKS, Proof, State
 
 # How many earlier operations of its kind make "usually": fewer say nothing.
@@ -25,12 +25,36 @@ class Entry:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Records:
+    """What is written down of an operation: its calls, what ITCare's actions said, what people were asked."""
+
+    attempts: list[Attempt]
+    messages: list[ActionMessage]
+    concerns: list[Concern]
+
+    @classmethod
+    def of(cls, operation: Operation, concerns: Sequence[Concern]) -> Self:
+        """Read what its calls and its actions told, in two queries."""
+        return cls(
+            attempts=list(operation.attempts.all()),
+            messages=list(ActionMessage.objects.filter(action__operation=operation).select_related("action")),
+            concerns=list(concerns),
+        )
+
+    @property
+    def last_attempt(self) -> Attempt | None:
+        """The last call, if there was one."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def actions(self) -> list[Action]:
+        """ITCare's actions that carry it out. Each has said something, or it would not be known."""
+        return list({message.action_id: message.action for message in self.messages}.values())
+
+
 def timeline(
-    operation: Operation,
-    change: Change | None,
-    decision: Decision | None,
-    attempts: Sequence[Attempt],
-    messages: Sequence[ActionMessage],
+    operation: Operation, change: Change | None, decision: Decision | None, records: Records
 ) -> list[Entry]:
     """Return the entries in the order in which they happened, and what comes next."""
     entries = []
@@ -38,11 +62,15 @@ def timeline(
         entries.append(Entry("done", "send", f"Asked by {operation.requester}", change.submitted_at, change.why))
     comment = decision.comment if decision else ""
     entries.append(Entry("done", "check", f"Approved by {operation.approver}", operation.queued_at, comment))
-    entries += [_attempt(attempt) for attempt in attempts]
-    if operation.evidence:
+    # By our own clock: what ITCare's says may be minutes off.
+    told = [(attempt.started_at, _attempt(attempt)) for attempt in records.attempts]
+    told += [(message.seen_at, _message(message)) for message in records.messages]
+    told += [pair for concern in records.concerns for pair in _concern(concern)]
+    if operation.evidence and operation.found_at:
         found = f"Found at ITCare: {operation.evidence}"
-        entries.append(Entry("done", "search", found, operation.found_at, f"action {operation.upstream_action_id}"))
-    entries += [_message(message) for message in messages]
+        action = f"action {operation.upstream_action_id}"
+        told.append((operation.found_at, Entry("done", "search", found, operation.found_at, action)))
+    entries += [entry for _, entry in sorted(told, key=lambda pair: pair[0])]
     return _with_end(entries, operation)
 
 
@@ -62,6 +90,18 @@ def _attempt(attempt: Attempt) -> Entry:
 def _message(message: ActionMessage) -> Entry:
     tone, icon = {"SUCCESS": ("done", "check"), "ERROR": ("bad", "x")}.get(message.status, ("done", "message-square"))
     return Entry(tone, icon, message.text or message.status, message.said_at or message.seen_at)
+
+
+def _concern(concern: Concern) -> list[tuple[datetime, Entry]]:
+    """That it needed a person, and what that one did about it."""
+    raised = Entry("warn", "hand", f"Needs a person: {concern}", concern.raised_at, concern.words)
+    pairs = [(concern.raised_at, raised)]
+    if concern.closed_at is not None:
+        by = concern.closed_by or "the portal"
+        pairs.append(
+            (concern.closed_at, Entry("done", "check", f"Dealt with by {by}", concern.closed_at, concern.outcome))
+        )
+    return pairs
 
 
 def _with_end(entries: list[Entry], operation: Operation) -> list[Entry]:

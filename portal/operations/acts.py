@@ -35,7 +35,7 @@ LABELS: Final = {
     Act.NOTED: "Noted",
 }
 MEANINGS: Final = {
-    Act.ADOPT: "One of the actions below carries it out. The portal follows that action to its end.",
+    Act.ADOPT: "One of the actions named here carries it out. The portal follows that action to its end.",
     Act.DONE: "You found out that it was done. The operation succeeds, and the cluster is free for others.",
     Act.FAILED: "You found out that it was not done. The operation fails, nothing is sent, and it can be asked again.",
     Act.SEND: "You found out that ITCare does not have it. The portal checks everything afresh and sends it once more.",

@@ -90,7 +90,43 @@ def changing(browser_of: SignIn, address: str, there: world.World) -> Pages:
         yield f"asking to {kind.name}", tab
 
 
-@pytest.mark.parametrize("walk", [reading, asking, changing])
+def needing(browser_of: SignIn, address: str, there: world.World) -> Pages:
+    """Open what needs a person: for those who act, who look, and who hold all sends."""
+    tab = browser_of("approver", address)
+    own = there.concern.get_absolute_url()
+    for name, path in [
+        ("needs a person", "/attention/"),
+        ("dealt with", there.noted.get_absolute_url()),
+        ("matter", own),
+    ]:
+        tab.goto(path)
+        yield name, tab
+    for act in tab.locator("details").all():
+        act.evaluate("(details) => { details.open = true }")
+    yield "matter, with every form", tab
+    send = tab.locator("#act-send")
+    send.get_by_label("Name of the cluster").fill("another")
+    send.get_by_label("Why").fill("It is not there.")
+    send.get_by_role("button", name="Send again").click()
+    expect(tab.locator("#form-errors")).to_be_focused()
+    yield "matter, with errors", tab
+    tab = browser_of("support", address)
+    tab.goto(own)
+    yield "matter, for support", tab
+    tab = browser_of("stranger", address)
+    tab.goto("/attention/")
+    yield "nothing needs a person", tab
+    tab = browser_of("admin", address)
+    tab.goto("/attention/")
+    tab.get_by_text("Hold all sends").first.click()
+    yield "the switch", tab
+    tab.locator("#switch").get_by_label("Why").fill("Maintenance at cegedim.cloud until tonight.")
+    tab.get_by_role("button", name="Hold all sends").click()
+    expect(tab.locator(".banners")).to_contain_text("Nothing is sent to ITCare")
+    yield "all sends held", tab
+
+
+@pytest.mark.parametrize("walk", [reading, asking, changing, needing])
 def test_axe_finds_nothing_and_everything_fits(
     cast: Cast,
     upstream: Sandbox,

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("operations", "0006_needs_a_person"),
+        ("operations", "0007_acts_of_people"),
     ]
 
     operations = [

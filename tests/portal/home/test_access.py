@@ -16,11 +16,15 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from portal.accounts.models import Membership, User
 from portal.audit.models import Entry
 from portal.changes.models import Change
+from portal.home.attention import ROUTES
 from portal.home.cluster_page import PARTS
-from portal.operations.models import Operation
+from portal.operations import concerns
+from portal.operations.acts import Act
+from portal.operations.models import Action, Concern, Operation, Situation
 from portal.operations.states import State
 from tests.browsing import signed_in
 from tests.cast import Cast, cluster, draft, form_data, pending, queued, sending
+from tests.portal.operations.needing import bare, concern_of, grace_passes, seen
 
 PEOPLE = (
     "anonymous",
@@ -65,6 +69,27 @@ TABLE = {
     ("cancel_operation", "POST"): "  302  303  403  404  303  303  403  403  302",
     ("reveal_password", "GET"): "    303  303  303  303  303  303  303  303  303",
     ("reveal_password", "POST"): "   302  302  403  404  403  403  403  403  302",
+    ("attention", "GET"): "          302  200  200  200  200  200  200  200  302",
+    ("attention", "POST"): "         405  405  405  405  405  405  405  405  405",
+    ("hold_sends", "GET"): "         303  303  303  303  303  303  303  303  303",
+    ("hold_sends", "POST"): "        302  403  403  403  403  403  403  303  302",
+    ("let_sends_go", "GET"): "       303  303  303  303  303  303  303  303  303",
+    # There is no hold: who may let go is told so.
+    ("let_sends_go", "POST"): "      302  403  403  403  403  403  403  409  302",
+    ("concern", "GET"): "            302  200  200  404  200  200  200  200  302",
+    ("concern", "POST"): "           405  405  405  405  405  405  405  405  405",
+    ("adopt_action", "GET"): "       303  303  303  303  303  303  303  303  303",
+    ("adopt_action", "POST"): "      302  403  403  404  303  303  403  303  302",
+    ("mark_done", "GET"): "          303  303  303  303  303  303  303  303  303",
+    ("mark_done", "POST"): "         302  403  403  404  303  303  403  303  302",
+    ("mark_failed", "GET"): "        303  303  303  303  303  303  303  303  303",
+    ("mark_failed", "POST"): "       302  403  403  404  303  303  403  303  302",
+    ("send_again", "GET"): "         303  303  303  303  303  303  303  303  303",
+    ("send_again", "POST"): "        302  403  403  404  303  303  403  303  302",
+    ("release_cluster", "GET"): "    303  303  303  303  303  303  303  303  303",
+    ("release_cluster", "POST"): "   302  403  403  404  303  303  403  303  302",
+    ("note_concern", "GET"): "       303  303  303  303  303  303  303  303  303",
+    ("note_concern", "POST"): "      302  403  403  404  303  303  403  303  302",
     ("audit", "GET"): "              302  200  200  200  200  200  200  200  302",
     ("audit", "POST"): "             405  405  405  405  405  405  405  405  405",
     ("healthz", "GET"): "            200  200  200  200  200  200  200  200  200",
@@ -93,6 +118,14 @@ TABLE = {
 REFUSED = {
     "cancel_operation": "operation.cancel.refused",
     "reveal_password": "password.reveal.refused",
+    "hold_sends": "sends.hold.refused",
+    "let_sends_go": "sends.let_go.refused",
+    "adopt_action": "concern.adopt.refused",
+    "mark_done": "concern.done.refused",
+    "mark_failed": "concern.failed.refused",
+    "send_again": "concern.send.refused",
+    "release_cluster": "concern.release.refused",
+    "note_concern": "concern.noted.refused",
     "new_change": "change.ask.refused",
     "submit_change": "change.submit.refused",
     "approve_change": "change.approve.refused",
@@ -109,6 +142,8 @@ class World:
 
     people: dict[str, User | None]
     addresses: dict[str, str]
+    fields: dict[str, dict[str, str]]
+    """What else a form of that address sends."""
 
 
 @pytest.fixture
@@ -125,6 +160,12 @@ def world(cast: Cast) -> World:
         Membership.objects.create(user=leaver, team=cast.alpha, role=role)
     people: dict[str, User | None] = {name: getattr(cast, name, None) for name in PEOPLE}
     there = cluster(cast.service, 1)
+    unclear = bare(cast, cluster=there, name=there.name)
+    grace_passes(unclear)
+    action = Action.objects.create(upstream_id=77)
+    matter = concern_of(unclear, action)
+    concerns.raise_concern(Situation.DRIFT, "It has another size.", cluster=there)
+    drift = Concern.objects.get(situation=Situation.DRIFT)
     numbers: dict[str, list[int | str]] = {
         **{name: [there.pk] for name in ("cluster", *(f"cluster_{part}" for part in PARTS))},
         "change": [change.pk],
@@ -132,11 +173,20 @@ def world(cast: Cast) -> World:
         "cancel_operation": [operation.pk],
         "reveal_password": [shown.pk],
         "new_change": ["create"],
+        "concern": [matter.pk],
+        **{name: [matter.pk] for name in ROUTES.values()},
+        "note_concern": [drift.pk],
         **{f"{verb}_change": [change.pk] for verb in ("submit", "approve", "reject", "withdraw")},
     }
     names = {name for name, _ in TABLE}
     addresses = {name: reverse(name, args=numbers.get(name, [])) for name in names}
-    return World({**people, "leaver": leaver}, addresses)
+    typed = {"seen": seen(matter), "action": str(action.pk), "confirm_name": there.name}
+    fields = {
+        **dict.fromkeys(ROUTES.values(), typed),
+        "note_concern": {"seen": seen(drift)},
+        "let_sends_go": {"hold": "1"},
+    }
+    return World({**people, "leaver": leaver}, addresses, fields)
 
 
 def browser_of(world: World, who: str) -> Client:
@@ -154,6 +204,7 @@ def browser_of(world: World, who: str) -> Client:
     [
         ("cancel_operation", "operation"),
         ("reveal_password", "operation"),
+        *((name, "concern") for name in ROUTES.values()),
         ("submit_change", "change"),
         ("approve_change", "change"),
         ("reject_change", "change"),
@@ -195,7 +246,7 @@ def test_everybody_gets_the_answer_of_the_table(world: World, name: str, method:
             answer = (
                 browser.generic(method, world.addresses[name])
                 if method == "GET"
-                else browser.post(world.addresses[name], sent)
+                else browser.post(world.addresses[name], {**sent, **world.fields.get(name, {})})
             )
             entries[who] = list(Entry.objects.order_by("number").values_list("verb", "actor")[before:])
             transaction.set_rollback(True)
@@ -248,17 +299,20 @@ def test_support_gets_403_for_every_write_whatever_its_state(world: World, cast:
     states = set(Change.objects.values_list("state", flat=True)) | set(
         Operation.objects.values_list("state", flat=True)
     )
-    assert states == {"pending", "approved", "queued", "succeeded"}
+    assert states == {"pending", "approved", "queued", "unclear", "succeeded"}
     for change in Change.objects.all():
         for verb in ("submit", "approve", "reject", "withdraw"):
             assert browser.post(f"{change.get_absolute_url()}{verb}/", {"comment": "x"}).status_code == 403
+    for concern in Concern.objects.all():
+        for act in Act:
+            assert browser.post(f"{concern.get_absolute_url()}{act}/", {"reason": "x"}).status_code == 403
     for operation in Operation.objects.all():
         for verb in ("cancel", "reveal"):
             assert browser.post(f"{operation.get_absolute_url()}{verb}/").status_code == 403
     assert browser.post("/requests/new/create/", form_data()).status_code == 403
     assert (Change.objects.count(), Operation.objects.count()) == before
     assert set(Change.objects.values_list("state", flat=True)) == {"pending", "approved"}
-    assert set(Operation.objects.values_list("state", flat=True)) == {"queued", "succeeded"}
+    assert set(Operation.objects.values_list("state", flat=True)) == {"queued", "unclear", "succeeded"}
 
 
 def test_the_requester_cannot_approve_by_a_forged_post_even_as_an_approver(cast: Cast) -> None:

@@ -42,6 +42,7 @@ def newcomer(cast: Cast) -> User:
         ("/requests/", ["No requests yet"]),
         ("/approvals/", ["Nothing waits for you"]),
         ("/operations/", ["No operations yet"]),
+        ("/attention/", ["Nothing needs a person"]),
         ("/audit/", ["No entries"]),
         ("/clusters/?q=nothing", ["No cluster fits"]),
     ],

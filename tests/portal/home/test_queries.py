@@ -18,8 +18,8 @@ from portal.changes.models import Change, Decision
 from portal.changes.models import State as ChangeState
 from portal.home.cluster_page import PARTS
 from portal.inventory.models import Attachment, Cluster, Database, Extension, Grant, Network, Node, Part, Service
-from portal.operations import heartbeat
-from portal.operations.models import Action, ActionMessage, Attempt, Operation
+from portal.operations import concerns, heartbeat
+from portal.operations.models import Action, ActionMessage, Attempt, Concern, Operation, Situation
 from portal.operations.states import Proof, State
 from tests.browsing import signed_in
 from tests.cast import Cast, cluster, draft, pending, queued
@@ -42,8 +42,10 @@ PINNED: dict[str, tuple[int, int | None, int | None]] = {
     "request that is over": (12, None, None),
     "approvals": (9, 4, 3),
     "operations": (8, 3, 3),
-    "operation that runs": (14, 9, 3),
-    "operation that is over": (13, None, None),
+    "operation that runs": (14, 9, 4),
+    "operation that is over": (14, None, None),
+    "needs a person": (12, 6, 6),
+    "one matter": (12, 7, 7),
     "audit": (8, None, None),
     "audit, searched": (8, None, None),
     "form": (12, None, None),
@@ -61,6 +63,7 @@ class World:
     cluster: Cluster
     running: Operation
     succeeded: Operation
+    concern: Concern
     addresses: dict[str, str]
     size: int = 0
 
@@ -84,6 +87,9 @@ class World:
 
     def _of_the_running_one(self, number: int) -> None:
         action = Action.objects.create(upstream_id=number + 1, operation=self.running)
+        self.concern.actions.add(action)
+        other = Action.objects.create(upstream_id=20_000 + number, resource_name=self.running.name)
+        ActionMessage.objects.create(action=other, text=f"Other {number}")
         ActionMessage.objects.create(action=action, text=f"Step {number}")
         Attempt.objects.create(
             operation=self.running, number=number + 1, fence=1, proof=Proof.REFUSED, ended_at=timezone.now()
@@ -99,6 +105,9 @@ class World:
     def _of_the_lists(self, number: int) -> None:
         found = cluster(self.cast.service, number, read_at=timezone.now())
         operation = another(self.running, reference=uuid.uuid4(), cluster=found, name=f"busy{number}", reveal=None)
+        matter = another(self.concern, operation=operation, service=operation.service)
+        matter.actions.add(Action.objects.create(upstream_id=30_000 + number))
+        Attempt.objects.create(operation=operation, number=1, fence=1, proof=Proof.UNKNOWN, ended_at=timezone.now())
         asked = Change.objects.get(operation=self.running)
         change = another(asked, reference=uuid.uuid4(), form_token=uuid.uuid4(), operation=operation)
         Decision.objects.create(change=change, requester=self.person, decider=self.cast.approver, verdict="approve")
@@ -138,6 +147,8 @@ def world(cast: Cast) -> World:
     )
     for operation in (running, succeeded):
         operation.refresh_from_db()
+    concerns.raise_concern(Situation.OVERDUE, "It takes too long.", operation=running)
+    concern = Concern.objects.get()
     mine, theirs = draft(person, name="named03"), pending(cast.colleague, name="named04")
     addresses = {
         "home": "/",
@@ -154,12 +165,14 @@ def world(cast: Cast) -> World:
         "operations": "/operations/",
         "operation that runs": running.get_absolute_url(),
         "operation that is over": succeeded.get_absolute_url(),
+        "needs a person": "/attention/",
+        "one matter": concern.get_absolute_url(),
         "audit": "/audit/",
         "audit, searched": "/audit/?q=named",
         "form": "/requests/new/create/",
         "form of a draft": f"/requests/new/create/?draft={mine.pk}",
     }
-    return World(cast, person, shown, running, succeeded, addresses)
+    return World(cast, person, shown, running, succeeded, concern, addresses)
 
 
 def ask(browser: Client, address: str, status: int, **headers: str) -> tuple[int, str]:

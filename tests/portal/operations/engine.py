@@ -14,9 +14,9 @@ from django.db.models.functions import Now
 from pytest_django import Settings
 
 from portal.home.management.commands.sweep import jobs
-from portal.home.timeline import Entry, timeline
+from portal.home.timeline import Entry, Records, timeline
 from portal.operations import follow, send, settle, tasks
-from portal.operations.models import ActionMessage, Attempt, Operation
+from portal.operations.models import Attempt, Operation
 from portal.operations.states import UNFINISHED
 from portal.operations.sweep import once
 from portal.upstream.models import Pause, Token
@@ -76,8 +76,7 @@ def followed(operation: Operation) -> Operation:
 
 def story(operation: Operation) -> list[Entry]:
     """The lines of its timeline, without who asked."""
-    said = ActionMessage.objects.filter(action__operation=operation).select_related("action")
-    return timeline(operation, None, None, list(operation.attempts.all()), list(said))
+    return timeline(operation, None, None, Records.of(operation, operation.concerns.order_by("pk")))
 
 
 def everybody_tries(operation: Operation) -> None:

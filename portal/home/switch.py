@@ -1,0 +1,37 @@
+"""The switch that holds all sends: what the page shows of it, and the forms that turn it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from portal.accounts import rights
+from portal.accounts.models import User
+from portal.home.attention_forms import LetGoForm, ReasonForm
+from portal.operations import holds
+from portal.operations.models import Hold
+
+NOT_YOURS: Final = "Only administrators hold sends and let them go."
+
+
+@dataclass(frozen=True)
+class Switch:
+    """How the switch stands, for one person.
+
+    Attributes:
+        held: the hold that is in force.
+        form: what turns it; None for those who may not.
+        problem: why it was not turned just now.
+    """
+
+    held: Hold | None
+    form: ReasonForm | None
+    problem: str = ""
+
+
+def switch(user: User, *, form: ReasonForm | None = None, problem: str = "") -> Switch:
+    """Tell how it stands; with the form that was sent, where it is shown again."""
+    held = holds.held()
+    if not rights.administers(user):
+        return Switch(held, None)
+    fresh: ReasonForm = LetGoForm(initial={"hold": held.pk}) if held else ReasonForm()
+    fits = form is not None and isinstance(form, LetGoForm) == (held is not None)
+    return Switch(held, form if fits else fresh, problem)
