@@ -217,6 +217,8 @@ if OIDC_SERVER_URL:
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="portal@localhost")
 EMAIL_TIMEOUT = 10
+# Where people reach the portal: mails lead there.
+PORTAL_URL = env.str("PORTAL_URL", default="http://127.0.0.1:8000").rstrip("/")
 
 # --- Celery: carries hints only; each value is argued in docs/adr/0003 and SAFETY 4 -----------------------------------
 CELERY_BROKER_URL = env.str("REDIS_URL")

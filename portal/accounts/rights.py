@@ -38,6 +38,17 @@ def teams_deciding(user: User) -> QuerySet[Team]:
     return _teams(user, Membership.Role.APPROVER)
 
 
+def approvers_of(teams: QuerySet[Team]) -> list[User]:
+    """Those who may decide for one of the teams, to be told what waits for them."""
+    members = Membership.objects.filter(team__in=teams, role=Membership.Role.APPROVER)
+    return list(User.objects.filter(pk__in=members.values("user"), is_active=True, is_administrator=False))
+
+
+def administrators() -> list[User]:
+    """Those who administer the portal, to be told what nobody else can act on."""
+    return list(User.objects.filter(is_administrator=True, is_active=True))
+
+
 def role_words(user: User) -> str:
     """Say in a few words what the person is, for the frame of the pages."""
     words = [word for flag, word in ((user.is_administrator, "Administrator"), (user.is_support, "Support")) if flag]

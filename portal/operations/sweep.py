@@ -13,7 +13,7 @@ from django.db import Error, close_old_connections
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from portal.operations import careful, follow, heartbeat, settle, tasks
+from portal.operations import careful, follow, heartbeat, mails, settle, tasks
 from portal.operations.models import Operation
 from portal.operations.states import State
 from portal.web.hints import Nudger
@@ -106,6 +106,12 @@ class Nudges:
             self._nudge(tasks.settle_operations, again=PASS_AGAIN)
         if late(unknown).exists():
             settle.settle()
+
+    def tell(self) -> None:
+        """Nudge the mails about what needs a person; send them ourselves if nobody did in time."""
+        if mails.untold().exists():
+            self._nudge(tasks.tell_people)
+        mails.tell_late()
 
     def beat(self) -> None:
         """Say that the sweep works, and ask a worker to say so for itself."""

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from portal.operations import careful, follow, heartbeat, history, settle
+from portal.operations import careful, follow, heartbeat, history, mails, settle
 
 
 @shared_task
@@ -27,6 +27,12 @@ def settle_operations() -> None:
 def read_histories() -> None:
     """Read the histories of clusters that somebody waits for."""
     history.read_waiting()
+
+
+@shared_task
+def tell_people() -> None:
+    """Send the mails about what needs a person."""
+    mails.tell()
 
 
 @shared_task

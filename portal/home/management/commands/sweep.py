@@ -32,6 +32,7 @@ def jobs() -> list[Job]:
         Job("unclear operations", nudges.settle, pace),
         Job("late actions", late.watch, 60),
         Job("operations that take too long", watch.watch, 30),
+        Job("mails about what needs a person", nudges.tell, 10),
         Job("clusters that somebody waits for", reading.clusters, pace),
         Job("histories that somebody waits for", history.read_late, 10),
         Job("lists of ITCare", reading.lists, pace),

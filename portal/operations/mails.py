@@ -1,0 +1,89 @@
+"""Mails about what needs a person: one to those who can act on it, at least once, and not again and again."""
+
+import logging
+import unicodedata
+from datetime import timedelta
+from smtplib import SMTPException
+from typing import Final
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.template.loader import render_to_string
+
+from portal.accounts import rights
+from portal.accounts.models import Team
+from portal.operations.models import Concern
+
+logger = logging.getLogger(__name__)
+
+A_PASS: Final = 20
+# After a try: one that a process did not survive, or that the mail server did not take, is repeated then.
+AGAIN: Final = timedelta(minutes=5)
+SUBJECT_LENGTH: Final = 150
+
+
+def untold(*, late: bool = False) -> QuerySet[Concern]:
+    """Open concerns about which a mail is due; only those that no worker has taken in time, if ``late``."""
+    patience = timedelta(seconds=settings.SWEEP_PATIENCE_SECONDS if late else 0)
+    rows = Concern.objects.open().filter(told_at=None, tell_at__lte=Now() - patience)
+    return rows.select_related("operation", "cluster", "service").order_by("tell_at", "pk")
+
+
+def tell() -> int:
+    """Send the mails that are due; answers how many were sent.
+
+    A mail server that does not answer is asked once a pass, so that it costs one time-out; the rest waits.
+    """
+    told = 0
+    for concern in untold()[:A_PASS]:
+        # The time moves on before the mail leaves: two passes at once send it once, and one that dies sends it later.
+        claimed = Concern.objects.filter(pk=concern.pk, told_at=None, tell_at=concern.tell_at)
+        if not claimed.update(tell_at=Now() + AGAIN):
+            continue
+        people = _people(concern)
+        if not people:
+            logger.warning("Nobody can be told about concern %s: no approver, no administrator.", concern.pk)
+            continue
+        try:
+            _mail(concern, people).send()
+        except (SMTPException, OSError) as error:
+            logger.warning("The mail about concern %s was not sent: %s", concern.pk, error)
+            break
+        Concern.objects.filter(pk=concern.pk).update(told_at=Now())
+        told += 1
+    return told
+
+
+def tell_late() -> None:
+    """Send the mails that no worker has sent in time."""
+    if untold(late=True).exists():
+        tell()
+
+
+def _people(concern: Concern) -> list[str]:
+    """Addresses of the approvers of the service's teams; of the administrators where there is no such approver."""
+    teams = Team.objects.filter(grants__service=concern.service_id) if concern.service_id else Team.objects.none()
+    people = rights.approvers_of(teams) or rights.administrators()
+    return [user.email for user in people]
+
+
+def _mail(concern: Concern, people: list[str]) -> EmailMessage:
+    context = {
+        "situation": str(concern),
+        "subject": plain(concern.subject),
+        "service": plain(str(concern.service or "")),
+        "words": plain(concern.words),
+        "raised_at": concern.raised_at,
+        "address": f"{settings.PORTAL_URL}{concern.get_absolute_url()}",
+    }
+    subject = f"{settings.ACCOUNT_EMAIL_SUBJECT_PREFIX}Needs a person: {context['subject']}"
+    body = render_to_string("emails/concern.txt", context).strip()
+    return EmailMessage(subject[:SUBJECT_LENGTH], f"{body}\n", to=people)
+
+
+def plain(text: str) -> str:
+    """Return a text of strangers as one line of visible characters: no line breaks, nothing that turns the writing."""
+    visible = "".join(" " if unicodedata.category(letter).startswith(("C", "Z")) else letter for letter in text)
+    return " ".join(visible.split())
