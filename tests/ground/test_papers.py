@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from portal.operations.acts import LABELS
+from portal.operations.models import Situation
 from sandbox.demo import PASSWORD, SIGN_INS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -46,6 +48,22 @@ def test_code_refers_to_decisions_and_rules_that_exist() -> None:
         wrong += [(path.name, number) for number in re.findall(r"SAFETY 1 rules? (\d+)", text) if number not in rules]
         wrong += [(path.name, word) for word in re.findall(r"\b(?:DESIGN|RECIPES|EXAMPLES) \d", text)]
     assert wrong == []
+
+
+def test_the_runbook_has_a_section_for_everything_that_needs_a_person() -> None:
+    runbook = (ROOT / "docs/RUNBOOK.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)$", runbook, re.MULTILINE)
+    assert [label for label in Situation.labels if headings.count(label) != 1] == []
+    sections = dict(zip(headings, re.split(r"^## .+$", runbook, flags=re.MULTILINE)[1:], strict=True))
+    parts = ("**One sees**", "**It means**", "**Look at**")
+    assert [name for name in headings[1:] if not all(part in sections[name] for part in parts)] == []
+    assert [name for name in headings[1:] if "**Do:**" not in sections[name] and "**Do** " not in sections[name]] == []
+
+
+def test_the_runbook_tells_what_each_act_is_called() -> None:
+    runbook = (ROOT / "docs/RUNBOOK.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| ([A-Z][\w ]+) \|", runbook, re.MULTILINE)
+    assert table == list(LABELS.values())
 
 
 def test_readme_tells_the_sign_ins_that_the_demo_prints() -> None:
