@@ -53,9 +53,7 @@ class Records:
         return list({message.action_id: message.action for message in self.messages}.values())
 
 
-def timeline(
-    operation: Operation, change: Change | None, decision: Decision | None, records: Records
-) -> list[Entry]:
+def timeline(operation: Operation, change: Change | None, decision: Decision | None, records: Records) -> list[Entry]:
     """Return the entries in the order in which they happened, and what comes next."""
     entries = []
     if change is not None:

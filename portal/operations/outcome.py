@@ -131,6 +131,9 @@ def _unclear(operation: Operation, words: str) -> None:
         State.UNCLEAR,
         detail={"why": words},
         last_proof=Proof.UNKNOWN,
+        # A release is for one look at the evidence: what happened since is new.
+        released_by=None,
+        also_released_by=None,
         message=words[:500],
         failures=0,
         look_at=_later(settings.SETTLE_SECONDS),

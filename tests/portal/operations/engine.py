@@ -76,7 +76,7 @@ def followed(operation: Operation) -> Operation:
 
 def story(operation: Operation) -> list[Entry]:
     """The lines of its timeline, without who asked."""
-    return timeline(operation, None, None, Records.of(operation, operation.concerns.order_by("pk")))
+    return timeline(operation, None, None, Records.of(operation, list(operation.concerns.order_by("pk"))))
 
 
 def everybody_tries(operation: Operation) -> None:
