@@ -21,6 +21,7 @@ from portal.changes.models import Change
 from portal.changes.queries import decision_of
 from portal.home.timeline import timeline, usual
 from portal.operations import cancel as cancelling
+from portal.operations import holds
 from portal.operations import reveal as revealing
 from portal.operations.models import Operation
 from portal.operations.states import LostRaceError, State
@@ -57,13 +58,15 @@ def detail(request: Request, operation_id: int) -> HttpResponse:
     """Show one operation with its timeline; it refreshes itself until it has ended."""
     operation = _get(request, operation_id)
     cluster = operation.cluster
-    mark = stamp(operation.pk, operation.changed_at, cluster.changed_at if cluster else None)
+    held = holds.held() if operation.state == State.QUEUED else None
+    mark = stamp(operation.pk, operation.changed_at, cluster.changed_at if cluster else None, held.pk if held else None)
     if request.htmx and (nothing := unchanged(request, mark)):
         return nothing
     change = Change.objects.filter(operation=operation).first()
     span = usual(operation)
     context = {
         "operation": operation,
+        "held": held,
         "change": change,
         "entries": timeline(operation, change, decision_of(change) if change else None),
         "usual": span,

@@ -50,6 +50,15 @@ def look_again(operation: Operation, seconds: float, *, failed: bool = False) ->
     )
 
 
+def give_back(operation: Operation) -> None:
+    """Give the row back as it was claimed, due and with no failure more: what kept it from being done is not its own.
+
+    Does nothing if another has taken the row over, or it has ended.
+    """
+    rows = Operation.objects.unfinished().filter(pk=operation.pk, fence=operation.fence, state=operation.state)
+    rows.update(lease_until=None)
+
+
 def back_off(failures: int) -> float:
     """Seconds to wait after so many failures in a row: doubling, capped at five minutes, with jitter."""
     seconds = min(2.0 ** (1 + min(failures, 10)), 300.0)

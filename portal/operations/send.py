@@ -16,8 +16,8 @@ from portal.catalog.base import Kind
 from portal.catalog.kinds import KINDS
 from portal.inventory import sync
 from portal.inventory.models import Cluster
-from portal.operations import outcome
-from portal.operations.leases import claim, look_again
+from portal.operations import holds, outcome
+from portal.operations.leases import claim, give_back, look_again
 from portal.operations.models import Attempt, Operation, bound
 from portal.operations.states import LostRaceError, Proof, Reason, State
 from portal.sealing import SealBroken, SecretText
@@ -30,32 +30,19 @@ MARGIN_SECONDS: Final = 5.0
 
 
 def send(operation_id: int) -> None:
-    """Send the operation if it is queued, due, and held by nobody.
+    """Send the operation if it is queued, due, and held by nobody, and sends are not on hold.
 
     Nothing is open in the database while ITCare is asked. Whatever happens after "sending" was committed, the write is
     not made a second time on a guess.
     """
-    claimed = claim(State.QUEUED, only=operation_id)
+    claimed = [] if holds.held() else claim(State.QUEUED, only=operation_id)
     if not claimed:
         return
     started = time.monotonic()
     operation = claimed[0]
-    kind = KINDS[operation.kind]
     client = upstream_client()
-    try:
-        stopped = _look_first(client, kind, operation)
-        watermark = client.actions(resource_name=operation.name)
-    except itcare.ItcareError as error:
-        _wait(operation, error.sentence, error.retry_after or 0)
-        return
-    if stopped is not None:
-        outcome.fail_unsent(operation, *stopped)
-        return
-    if not watermark.complete:
-        # Without its newest action an older one could later be taken for ours.
-        _wait(operation, "ITCare's list of actions cannot be read in whole.", 0)
-        return
-    attempt = _say(operation, watermark)
+    watermark = _prepare(client, operation)
+    attempt = None if watermark is None else _say(operation, watermark)
     if attempt is None:
         return
     left = settings.LEASE_SECONDS - (time.monotonic() - started)
@@ -63,7 +50,25 @@ def send(operation_id: int) -> None:
         # Paused here for long: whoever looks after the lease's end would find a write that it does not know of.
         outcome.not_sent(operation, attempt, "The process was held up before it could send.")
         return
-    _do(client, kind, operation, attempt)
+    _do(client, KINDS[operation.kind], operation, attempt)
+
+
+def _prepare(client: itcare.Client, operation: Operation) -> itcare.Actions | None:
+    """Look whether it may be sent; answers what ITCare has done so far, or None where it waits or has failed."""
+    try:
+        stopped = _look_first(client, KINDS[operation.kind], operation)
+        watermark = client.actions(resource_name=operation.name)
+    except itcare.ItcareError as error:
+        _wait(operation, error.sentence, error.retry_after or 0)
+        return None
+    if stopped is not None:
+        outcome.fail_unsent(operation, *stopped)
+        return None
+    if not watermark.complete:
+        # Without its newest action an older one could later be taken for ours.
+        _wait(operation, "ITCare's list of actions cannot be read in whole.", 0)
+        return None
+    return watermark
 
 
 def _wait(operation: Operation, why: str, seconds: float) -> None:
@@ -92,11 +97,15 @@ def _look_first(client: itcare.Client, kind: Kind, operation: Operation) -> tupl
 
 
 def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
-    """Commit "sending" with a new attempt; answers None if another took over or the approval does not fit the row."""
+    """Commit "sending" with a new attempt.
+
+    Answers None if another took over, the approval does not fit the row, or sends were put on hold meanwhile.
+    """
     enough = timedelta(seconds=settings.ITCARE_TOTAL_SECONDS + MARGIN_SECONDS)
     approved = Q(digest=operation.computed_digest(), lease_until__gt=Now() + enough)
     try:
         with transaction.atomic():
+            holds.share_the_switch()
             attempt = Attempt.objects.create(
                 operation=operation,
                 number=operation.attempts.count() + 1,
@@ -107,7 +116,7 @@ def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
             operation.move(
                 State.SENDING,
                 fence=operation.fence,
-                where=approved,
+                where=approved & holds.nothing_holds(),
                 detail={"attempt": attempt.number},
                 sent_at=Now(),
                 last_proof=Proof.OPEN,
@@ -116,6 +125,10 @@ def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
                 message="",
             )
     except LostRaceError:
+        if holds.held():
+            logger.info("Operation %s waits: sends were put on hold.", operation.pk)
+            give_back(operation)
+            return None
         logger.warning("Operation %s was not sent: another took over, or it is not what was approved.", operation.pk)
         operation.refresh_from_db(fields=["state", "digest"])
         if operation.state == State.QUEUED and operation.digest != operation.computed_digest():
