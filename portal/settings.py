@@ -288,6 +288,8 @@ REVEAL_SECONDS = env.float("REVEAL_SECONDS", default=72 * 3600.0)
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=2.0)
 # The sweep itself does what nobody has claimed this long after it was due.
 SWEEP_PATIENCE_SECONDS = env.float("SWEEP_PATIENCE_SECONDS", default=30.0)
+# After its clock stood for this long, the portal looks what happened at ITCare before it sends anything.
+AWAY_SECONDS = env.float("AWAY_SECONDS", default=300.0)
 # File that receives the head of the audit chain, on a disk that the database's owner does not reach.
 AUDIT_HEADS_FILE = env.str("AUDIT_HEADS_FILE", default="")
 

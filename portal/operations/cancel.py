@@ -4,7 +4,8 @@ from django.db import transaction
 
 from portal.accounts.models import User
 from portal.inventory.models import Service
-from portal.operations.models import Operation
+from portal.operations.concerns import close_of
+from portal.operations.models import Operation, Situation
 from portal.operations.states import State
 
 
@@ -25,4 +26,8 @@ def cancel(operation: Operation, user: User) -> None:
         ValueError: it was not queued to begin with.
     """
     with transaction.atomic():
+        # Locked before the chain of the audit log, as whoever sends it does.
+        Operation.objects.select_for_update().filter(pk=operation.pk).first()
+        told = "The operation was cancelled; the history of its cluster keeps what ITCare did."
+        close_of(operation, told, Situation.UNKNOWN_ACTION, by=user)
         operation.move(State.CANCELLED, actor=user, message=f"Cancelled by {user} before it was sent.")

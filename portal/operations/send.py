@@ -16,7 +16,7 @@ from portal.catalog.base import Kind
 from portal.catalog.kinds import KINDS
 from portal.inventory import sync
 from portal.inventory.models import Cluster
-from portal.operations import holds, outcome
+from portal.operations import continuity, holds, outcome, unknown
 from portal.operations.leases import claim, give_back, look_again
 from portal.operations.models import Attempt, Operation, bound
 from portal.operations.states import LostRaceError, Proof, Reason, State
@@ -30,12 +30,12 @@ MARGIN_SECONDS: Final = 5.0
 
 
 def send(operation_id: int) -> None:
-    """Send the operation if it is queued, due, and held by nobody, and sends are not on hold.
+    """Send the operation if it is queued, due, and held by nobody, and anything may be sent.
 
     Nothing is open in the database while ITCare is asked. Whatever happens after "sending" was committed, the write is
     not made a second time on a guess.
     """
-    claimed = [] if holds.held() else claim(State.QUEUED, only=operation_id)
+    claimed = claim(State.QUEUED, only=operation_id) if may_send() else []
     if not claimed:
         return
     started = time.monotonic()
@@ -53,6 +53,11 @@ def send(operation_id: int) -> None:
     _do(client, KINDS[operation.kind], operation, attempt)
 
 
+def may_send() -> bool:
+    """Whether anything may be sent: not while sends are on hold, nor before the portal has looked after a break."""
+    return holds.held() is None and continuity.unbroken()
+
+
 def _prepare(client: itcare.Client, operation: Operation) -> itcare.Actions | None:
     """Look whether it may be sent; answers what ITCare has done so far, or None where it waits or has failed."""
     try:
@@ -60,6 +65,10 @@ def _prepare(client: itcare.Client, operation: Operation) -> itcare.Actions | No
         watermark = client.actions(resource_name=operation.name)
     except itcare.ItcareError as error:
         _wait(operation, error.sentence, error.retry_after or 0)
+        return None
+    if doubt := unknown.doubt(operation, watermark):
+        # Before its conditions: what it did itself would break them, and who reads that would not know why.
+        _wait(operation, doubt, 0)
         return None
     if stopped is not None:
         outcome.fail_unsent(operation, *stopped)
@@ -75,7 +84,7 @@ def _wait(operation: Operation, why: str, seconds: float) -> None:
     """Give it back unsent, and say why to those who watch it."""
     logger.warning("Operation %s waits: %s", operation.pk, why)
     rows = Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=State.QUEUED)
-    rows.exclude(message=why).update(message=why, changed_at=Now())
+    rows.exclude(message=why[:500]).update(message=why[:500], changed_at=Now())
     look_again(operation, seconds, failed=True)
 
 
@@ -116,7 +125,7 @@ def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
             operation.move(
                 State.SENDING,
                 fence=operation.fence,
-                where=approved & holds.nothing_holds(),
+                where=approved & holds.nothing_holds() & continuity.goes_on(),
                 detail={"attempt": attempt.number},
                 sent_at=Now(),
                 last_proof=Proof.OPEN,
@@ -125,7 +134,7 @@ def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
                 message="",
             )
     except LostRaceError:
-        if holds.held():
+        if not may_send():
             logger.info("Operation %s waits: sends were put on hold.", operation.pk)
             give_back(operation)
             return None

@@ -13,7 +13,7 @@ from django.db import Error, close_old_connections
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from portal.operations import follow, heartbeat, holds, send, settle, tasks
+from portal.operations import follow, heartbeat, send, settle, tasks
 from portal.operations.models import Operation
 from portal.operations.states import State
 from portal.web.hints import Nudger
@@ -78,8 +78,9 @@ class Nudges:
         self._nudge = nudger.nudge
 
     def send(self) -> None:
-        """Nudge the queued operations that are due; send what was not claimed in time. Nothing while sends are held."""
-        if holds.held():
+        """Nudge the queued operations that are due; send what was not claimed in time."""
+        if not send.may_send():
+            # It stays due, and nobody has to hear of it again and again.
             return
         due = Operation.objects.due(State.QUEUED).order_by("look_at")
         for number in due.values_list("pk", flat=True)[:NUDGES_A_PASS]:
