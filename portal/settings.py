@@ -274,6 +274,9 @@ ITCARE_CONNECT_SECONDS = env.float("ITCARE_CONNECT_SECONDS", default=5.0)
 ITCARE_READ_SECONDS = env.float("ITCARE_READ_SECONDS", default=20.0)
 ITCARE_TOTAL_SECONDS = env.float("ITCARE_TOTAL_SECONDS", default=30.0)
 
+# Operations that are sent in a second, by all workers together: many that waited do not all go at once.
+SENDS_PER_SECOND = env.float("SENDS_PER_SECOND", default=10.0)
+
 # --- Time limits of the portal, in seconds ----------------------------------------------------------------------------
 FOLLOW_SECONDS = env.float("FOLLOW_SECONDS", default=10.0)
 SETTLE_SECONDS = env.float("SETTLE_SECONDS", default=20.0)

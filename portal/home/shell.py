@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -32,6 +33,7 @@ class Banner:
 
     tone: str
     text: str
+    since: datetime | None = None
 
 
 def shell(request: HttpRequest) -> dict[str, Callable[[], Any]]:
@@ -74,5 +76,5 @@ def _banners() -> list[Banner]:
         banners.append(Banner("warn", "No worker answers: approved requests are carried out all the same, but slower."))
     upstream = upstream_status()
     if not upstream.ok:
-        banners.append(Banner("warn", upstream.words))
+        banners.append(Banner("warn", upstream.words, upstream.since))
     return banners

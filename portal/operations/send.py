@@ -21,12 +21,16 @@ from portal.operations.leases import claim, give_back, look_again
 from portal.operations.models import Attempt, Operation, bound
 from portal.operations.states import LostRaceError, Proof, Reason, State
 from portal.sealing import SealBroken, SecretText
+from portal.upstream import circuit, pace
+from portal.upstream.circuit import Way
 from portal.upstream.client import client as upstream_client
 
 logger = logging.getLogger(__name__)
 
 # What must be left of a lease beyond the longest call, for writing down its outcome.
 MARGIN_SECONDS: Final = 5.0
+# After ITCare was not reached.
+UNREACHED_SECONDS: Final = 2.0
 
 
 def send(operation_id: int) -> None:
@@ -35,7 +39,24 @@ def send(operation_id: int) -> None:
     Nothing is open in the database while ITCare is asked. Whatever happens after "sending" was committed, the write is
     not made a second time on a guess.
     """
-    claimed = claim(State.QUEUED, only=operation_id) if may_send() else []
+    _send(operation_id)
+
+
+def send_oldest() -> None:
+    """Send the operation that was approved first of those that are due; otherwise as `send`.
+
+    As many hints as there are operations send all of them, in order, whatever the order in which hints arrive.
+    """
+    _send(None)
+
+
+def _send(only: int | None) -> None:
+    due = Operation.objects.due(State.QUEUED)
+    if only is not None:
+        due = due.filter(pk=only)
+    if not (may_send() and due.exists() and pace.turn()):
+        return
+    claimed = claim(State.QUEUED, only=only, by="queued_at")
     if not claimed:
         return
     started = time.monotonic()
@@ -54,8 +75,8 @@ def send(operation_id: int) -> None:
 
 
 def may_send() -> bool:
-    """Whether anything may be sent: not while sends are on hold, nor before the portal has looked after a break."""
-    return holds.held() is None and continuity.unbroken()
+    """Whether anything may be sent: not on hold, nor while ITCare is not asked or a look is owed after a break."""
+    return holds.held() is None and circuit.way() != Way.SHUT and continuity.unbroken()
 
 
 def _prepare(client: itcare.Client, operation: Operation) -> itcare.Actions | None:
@@ -63,8 +84,13 @@ def _prepare(client: itcare.Client, operation: Operation) -> itcare.Actions | No
     try:
         stopped = _look_first(client, KINDS[operation.kind], operation)
         watermark = client.actions(resource_name=operation.name)
+    except itcare.Paused:
+        # Not its own failure: it stays due, and goes on with the others.
+        give_back(operation)
+        return None
     except itcare.ItcareError as error:
-        _wait(operation, error.sentence, error.retry_after or 0)
+        # Whoever is not reached at all is left alone by the circuit, and all go on together when it ends.
+        _wait(operation, error.sentence, error.retry_after or UNREACHED_SECONDS, slower=not error.reason)
         return None
     if doubt := unknown.doubt(operation, watermark):
         # Before its conditions: what it did itself would break them, and who reads that would not know why.
@@ -80,12 +106,12 @@ def _prepare(client: itcare.Client, operation: Operation) -> itcare.Actions | No
     return watermark
 
 
-def _wait(operation: Operation, why: str, seconds: float) -> None:
+def _wait(operation: Operation, why: str, seconds: float, *, slower: bool = True) -> None:
     """Give it back unsent, and say why to those who watch it."""
     logger.warning("Operation %s waits: %s", operation.pk, why)
     rows = Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=State.QUEUED)
     rows.exclude(message=why[:500]).update(message=why[:500], changed_at=Now())
-    look_again(operation, seconds, failed=True)
+    look_again(operation, seconds, failed=True, slower=slower)
 
 
 def _look_first(client: itcare.Client, kind: Kind, operation: Operation) -> tuple[Reason, str] | None:
@@ -182,6 +208,12 @@ def _open(operation: Operation) -> SecretText | None:
             raise SealBroken(message)
         return None
     return operation.password.open(bound_to=bound(operation.reference, "send"))
+
+
+def wake() -> int:
+    """Make all queued operations due: what kept them waiting is over. Answers how many were not due."""
+    free = Q(lease_until=None) | Q(lease_until__lte=Now())
+    return Operation.objects.filter(free, state=State.QUEUED, look_at__gt=Now()).update(look_at=Now())
 
 
 def lapse() -> int:
