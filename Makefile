@@ -26,9 +26,10 @@ demo: .venv/demo.stamp ## start the whole portal with demo data (PORT=8000, SAND
 test: .venv/test.stamp chromium ## run all tests, browser tests included
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-bench: .venv/test.stamp ## measure the list of 100,000 clusters, and following 10,000 operations
+bench: .venv/test.stamp ## measure the list of 100,000 clusters, following 10,000 operations, and 50 approvals at once
 	@$(BIN)/python -m benchmarks.clusters
 	@$(BIN)/python -m benchmarks.following
+	@$(BIN)/python -m benchmarks.sending
 
 # The browser tests drive an installed Chromium; Playwright's own download is on no package index.
 chromium:

@@ -36,6 +36,7 @@ TIMES = (
     "REVEAL_SECONDS",
     "SWEEP_SECONDS",
     "SWEEP_PATIENCE_SECONDS",
+    "AWAY_SECONDS",
 )
 OWNS = """
     SELECT rolsuper,

@@ -278,6 +278,9 @@ ITCARE_CONNECT_SECONDS = env.float("ITCARE_CONNECT_SECONDS", default=5.0)
 ITCARE_READ_SECONDS = env.float("ITCARE_READ_SECONDS", default=20.0)
 ITCARE_TOTAL_SECONDS = env.float("ITCARE_TOTAL_SECONDS", default=30.0)
 
+# Operations that are sent in a second, by all workers together: many that waited do not all go at once.
+SENDS_PER_SECOND = env.float("SENDS_PER_SECOND", default=10.0)
+
 # --- Time limits of the portal, in seconds ----------------------------------------------------------------------------
 FOLLOW_SECONDS = env.float("FOLLOW_SECONDS", default=10.0)
 SETTLE_SECONDS = env.float("SETTLE_SECONDS", default=20.0)
@@ -298,6 +301,8 @@ REVEAL_SECONDS = env.float("REVEAL_SECONDS", default=72 * 3600.0)
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=2.0)
 # The sweep itself does what nobody has claimed this long after it was due.
 SWEEP_PATIENCE_SECONDS = env.float("SWEEP_PATIENCE_SECONDS", default=30.0)
+# After its clock stood for this long, the portal looks what happened at ITCare before it sends anything.
+AWAY_SECONDS = env.float("AWAY_SECONDS", default=300.0)
 # File that receives the head of the audit chain, on a disk that the database's owner does not reach.
 AUDIT_HEADS_FILE = env.str("AUDIT_HEADS_FILE", default="")
 

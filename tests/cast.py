@@ -14,6 +14,7 @@ from portal.catalog.kinds import KINDS
 from portal.changes import decide, submit
 from portal.changes.models import Change
 from portal.inventory.models import Area, Cluster, Grant, Network, Region, Service, Zone
+from portal.operations import continuity
 from portal.operations.models import Operation
 from portal.operations.states import State
 from tests import sandbox_server
@@ -77,6 +78,8 @@ def cast(db: None) -> Cast:
         ("approver2", beta, role.APPROVER),
     ]:
         Membership.objects.create(user=people[name], team=team, role=held)
+    # The portal is at work, as its clock says.
+    continuity.begin()
     return Cast(**people, alpha=alpha, beta=beta, service=service, other_service=other)
 
 

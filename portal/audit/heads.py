@@ -68,7 +68,7 @@ def publish() -> None:
     head = current()
     file = Path(settings.AUDIT_HEADS_FILE) if settings.AUDIT_HEADS_FILE else None
     last = _last(file) if file else None
-    if last and not Entry.objects.filter(number=last.number, hash=last.hash).exists():
+    if last and not _holds(last):
         logger.error("The audit log was altered: entry %d, published as %s, is not in it.", last.number, last.hash)
         return
     if head is None:
@@ -84,6 +84,18 @@ def publish() -> None:
             os.fsync(heads.fileno())
 
 
+def missing() -> Head | None:
+    """Return the head that was published last if the log does not hold it; None if it does, or none was published.
+
+    The log was altered or cut off, or the database was restored to an earlier time.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    last = _last(Path(settings.AUDIT_HEADS_FILE)) if settings.AUDIT_HEADS_FILE else None
+    return last if last and not _holds(last) else None
+
+
 def published(file: Path) -> Iterator[tuple[int, Head | None]]:
     """Yield the number and the head of each line; None for a line that is no head.
 
@@ -96,6 +108,10 @@ def published(file: Path) -> Iterator[tuple[int, Head | None]]:
                 yield number, Head.read(line)
             except ValueError:
                 yield number, None
+
+
+def _holds(head: Head) -> bool:
+    return Entry.objects.filter(number=head.number, hash=head.hash).exists()
 
 
 def _last(file: Path) -> Head | None:

@@ -72,6 +72,11 @@ def decision_of(change: Change) -> Decision | None:
     return change.decisions.select_related("decider").last()
 
 
+def decision_on(operation: Operation) -> Decision | None:
+    """The decision that an operation comes from, with who made it and its change."""
+    return Decision.objects.filter(change__operation=operation).select_related("decider", "change").last()
+
+
 def situation(change: Change) -> Situation:
     """Tell how the change's cluster stands, in two queries; by its name, where the change is to make it."""
     cluster = change.cluster

@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import Case, Subquery, When
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -17,12 +18,11 @@ from portal.accounts.http import Request, signed_in
 from portal.accounts.models import User
 from portal.audit.record import record_refusal
 from portal.changes import again
-from portal.changes.models import Change
-from portal.changes.queries import decision_of
+from portal.changes.queries import decision_on
 from portal.home.timeline import Records, timeline, usual
 from portal.operations import cancel as cancelling
+from portal.operations import holds, telling
 from portal.operations import reveal as revealing
-from portal.operations import telling
 from portal.operations.models import Operation
 from portal.operations.states import LostRaceError, State
 from portal.sealing import SealBroken
@@ -60,17 +60,18 @@ def detail(request: Request, operation_id: int) -> HttpResponse:
     cluster = operation.cluster
     concerns = list(operation.concerns.select_related("closed_by").order_by("pk"))
     moved = [part for each in concerns for part in (each.pk, each.closed_at)]
-    changed = cluster.changed_at if cluster else None
-    mark = stamp(operation.pk, operation.changed_at, changed, operation.overdue, *moved)
+    changed, held = cluster.changed_at if cluster else None, operation.held  # type: ignore[attr-defined]  # annotated
+    mark = stamp(operation.pk, operation.changed_at, changed, held, operation.overdue, *moved)
     if request.htmx and (nothing := unchanged(request, mark)):
         return nothing
-    change = Change.objects.filter(operation=operation).first()
+    decision = decision_on(operation)
+    change = decision.change if decision else None
     records = Records.of(operation, concerns)
     span = usual(operation)
     context = {
         "operation": operation,
         "change": change,
-        "entries": timeline(operation, change, decision_of(change) if change else None, records),
+        "entries": timeline(operation, change, decision, records),
         "matters": [each for each in concerns if each.closed_at is None],
         "outcome": telling.outcome(operation, records.last_attempt),
         "evidence": telling.evidence(operation, records.attempts, records.actions),
@@ -161,6 +162,7 @@ def _not_shown(request: Request, operation: Operation, words: str) -> HttpRespon
 
 
 def _get(request: Request, operation_id: int) -> Operation:
-    rows = Operation.objects.visible_to(request.user)
-    joined = rows.select_related("service", "cluster__service", "requester", "approver")
+    rows = Operation.objects.visible_to(request.user).told_overdue()
+    holding = Case(When(state=State.QUEUED, then=Subquery(holds.in_force().values("why")[:1])))
+    joined = rows.select_related("service", "cluster__service", "requester", "approver").annotate(held=holding)
     return get_object_or_404(joined, pk=operation_id)

@@ -15,8 +15,8 @@ from django.utils import timezone
 from portal.accounts import rights
 from portal.accounts.models import User
 from portal.changes import queries
-from portal.operations import heartbeat
-from portal.operations.models import Concern, Hold
+from portal.operations import heartbeat, holds
+from portal.operations.models import Concern
 from portal.upstream.status import status as upstream_status
 from portal.web import times
 
@@ -38,6 +38,7 @@ class Banner:
 
     tone: str
     text: str
+    since: datetime | None = None
 
 
 def shell(request: HttpRequest) -> dict[str, Callable[[], Any]]:
@@ -66,7 +67,7 @@ class _Told:
 
 def _told(user: User) -> _Told:
     needing = Concern.objects.open().workable_by(user)
-    held = Hold.objects.filter(ended_at=None).order_by()
+    held = holds.in_force()
     counts = [_count(queries.waiting_for(user)), _count(needing)]
     words = [Subquery(held.values(column)[:1]) for column in ("why", "started_at", "started_by__email")]
     return _Told(*User.objects.filter(pk=user.pk).values_list(*counts, *words).get())
@@ -109,5 +110,5 @@ def _banners(told: _Told) -> list[Banner]:
         banners.append(Banner("warn", "No worker answers: approved requests are carried out all the same, but slower."))
     upstream = upstream_status()
     if not upstream.ok:
-        banners.append(Banner("warn", upstream.words))
+        banners.append(Banner("warn", upstream.words, upstream.since))
     return banners

@@ -19,6 +19,10 @@ T = TypeVar("T")
 _READ_LIMIT = 20_000_000
 _WRITE_LIMIT = 1_000_000
 _SECRET_OPTIONS = frozenset({"admPassword"})
+# The time was over before anything left: that says nothing of ITCare.
+_OWN_DELAY = Failure(sent=False, reason="deadline")
+# A gateway that waits for ITCare in vain.
+_NOBODY_BEHIND = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
 _SLOW_DOWN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -33,6 +37,7 @@ class Caller:
         total: seconds after which a write has begun to leave or does not leave at all, its token's fetching included.
         gate: called before every request; raises `Paused` to hold it back.
         noticed: told of every 401, 429 and 503.
+        reached: told after every request what kept it from being answered in time, in a sentence; empty if nothing did.
         accept: the media types asked for.
         as_action: reads an action from JSON.
     """
@@ -43,6 +48,7 @@ class Caller:
     total: float
     gate: Callable[[], None]
     noticed: Callable[[ItcareError], None]
+    reached: Callable[[str], None]
     accept: str
     as_action: Callable[[object], Action | None] = field(repr=False)
 
@@ -129,6 +135,8 @@ class Caller:
             limit=_WRITE_LIMIT if writes else _READ_LIMIT,
         )
         outcome = self.transport.exchange(call, seconds=end - self.retry.clock(), alone=writes)
+        if outcome != _OWN_DELAY:
+            self.reached(_trouble(outcome))
         if isinstance(outcome, Reply) and outcome.status == HTTPStatus.UNAUTHORIZED:
             self.tokens.refused(token.value)
         return outcome
@@ -150,6 +158,15 @@ class Caller:
 @dataclass(frozen=True)
 class _Unseen(Generic[T]):
     value: T = field(repr=False)
+
+
+def _trouble(outcome: Reply | Failure) -> str:
+    """What kept a request from being answered in time; a refusal and an error of the server are answers."""
+    if isinstance(outcome, Failure):
+        return "ITCare does not answer." if outcome.sent else "ITCare cannot be reached."
+    if outcome.status in _NOBODY_BEHIND:
+        return "ITCare does not answer."
+    return "" if outcome.whole or outcome.too_long else "ITCare does not answer in time."
 
 
 def _encoded(options: Mapping[str, object]) -> bytes:

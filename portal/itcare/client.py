@@ -49,6 +49,10 @@ def _keep_quiet(error: ItcareError) -> None:
     """Tell nobody."""
 
 
+def _forget(trouble: str) -> None:
+    """Keep no account of it."""
+
+
 class Client:
     """Calls ITCare with one account. Safe to share between threads, not across a fork.
 
@@ -59,6 +63,7 @@ class Client:
         assumptions: what the API leaves open.
         gate: called before every request; raises `Paused` to hold it back.
         noticed: told of every 401, 429 and 503, so that the caller can slow its whole traffic down.
+        reached: told after every request what kept it from being answered in time; empty if nothing did.
         retry: rule for repeating reads; by default 3 tries within twice the total time-out.
 
     Raises:
@@ -74,6 +79,7 @@ class Client:
         assumptions: Assumptions | None = None,
         gate: Callable[[], None] | None = None,
         noticed: Callable[[ItcareError], None] | None = None,
+        reached: Callable[[str], None] | None = None,
         retry: Retry | None = None,
     ) -> None:
         timeouts = timeouts or Timeouts()
@@ -85,6 +91,7 @@ class Client:
             total=timeouts.total,
             gate=gate or _open_gate,
             noticed=noticed or _keep_quiet,
+            reached=reached or _forget,
             accept=self.assumptions.accept,
             as_action=self._action,
         )

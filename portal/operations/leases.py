@@ -13,14 +13,17 @@ from portal.operations.models import Operation
 from portal.operations.states import State
 
 
-def claim(*states: State, only: int | None = None, where: Q | None = None, limit: int = 1) -> list[Operation]:
+def claim(
+    *states: State, only: int | None = None, where: Q | None = None, limit: int = 1, by: str = "look_at"
+) -> list[Operation]:
     """Take a lease on rows that are due, skipping those that somebody else is taking.
 
     Args:
         states: The states to look in.
         only: The one row to take.
         where: What else must hold.
-        limit: How many rows at most, the longest due first.
+        limit: How many rows at most.
+        by: Which ones first: by default the longest due.
     """
     with transaction.atomic():
         rows = Operation.objects.due(*states).select_for_update(skip_locked=True)
@@ -28,21 +31,21 @@ def claim(*states: State, only: int | None = None, where: Q | None = None, limit
             rows = rows.filter(pk=only)
         if where is not None:
             rows = rows.filter(where)
-        numbers = list(rows.order_by("look_at").values_list("pk", flat=True)[:limit])
+        numbers = list(rows.order_by(by, "pk").values_list("pk", flat=True)[:limit])
         Operation.objects.filter(pk__in=numbers).update(
             lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS), fence=F("fence") + 1
         )
-        held = Operation.objects.filter(pk__in=numbers).order_by("look_at", "pk")
+        held = Operation.objects.filter(pk__in=numbers).order_by(by, "pk")
         return list(held.select_related("service", "cluster__service", "requester", "password"))
 
 
-def look_again(operation: Operation, seconds: float, *, failed: bool = False) -> None:
-    """Give the row back, to be looked at again in some seconds; failures in a row slow it down.
+def look_again(operation: Operation, seconds: float, *, failed: bool = False, slower: bool = True) -> None:
+    """Give the row back, to be looked at again in some seconds; failures in a row slow it down, unless not `slower`.
 
     Does nothing if another has taken the row over, or it has ended.
     """
     rows = Operation.objects.unfinished().filter(pk=operation.pk, fence=operation.fence, state=operation.state)
-    if failed:
+    if failed and slower:
         seconds = max(seconds, back_off(operation.failures + 1))
     rows.update(
         look_at=Now() + timedelta(seconds=seconds),
@@ -56,6 +59,15 @@ def give_back(operations: Sequence[Operation], seconds: float = 0) -> None:
     for operation in operations:
         rows = Operation.objects.unfinished().filter(pk=operation.pk, fence=operation.fence, state=operation.state)
         rows.update(look_at=Now() + timedelta(seconds=seconds), lease_until=None)
+
+
+def hand_back(operation: Operation) -> None:
+    """Give the row back as it was claimed, due and with no failure more: what kept it from being done is not its own.
+
+    Does nothing if another has taken the row over, or it has ended.
+    """
+    rows = Operation.objects.unfinished().filter(pk=operation.pk, fence=operation.fence, state=operation.state)
+    rows.update(lease_until=None)
 
 
 def back_off(failures: int) -> float:

@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 from typing import Final
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
@@ -16,46 +17,69 @@ from portal.catalog.base import Kind
 from portal.catalog.kinds import KINDS
 from portal.inventory import sync
 from portal.inventory.models import Cluster
-from portal.operations import outcome, released
-from portal.operations.leases import claim, look_again
+from portal.operations import continuity, holds, outcome, released, unknown
+from portal.operations.leases import claim, hand_back, look_again
 from portal.operations.models import Attempt, Operation, bound
+from portal.operations.slowing import slow_down
 from portal.operations.states import LostRaceError, Proof, Reason, State
 from portal.sealing import SealBroken, SecretText
+from portal.upstream import circuit, pace
+from portal.upstream.circuit import Way
 from portal.upstream.client import client as upstream_client
 
 logger = logging.getLogger(__name__)
 
 # What must be left of a lease beyond the longest call, for writing down its outcome.
 MARGIN_SECONDS: Final = 5.0
+# After ITCare was not reached.
+UNREACHED_SECONDS: Final = 2.0
 
 
 def send(operation_id: int) -> None:
-    """Send the operation if it is queued, due, and held by nobody.
+    """Send the operation if it is queued, due, and held by nobody, and anything may be sent.
 
     Nothing is open in the database while ITCare is asked. Whatever happens after "sending" was committed, the write is
     not made a second time on a guess.
     """
-    claimed = claim(State.QUEUED, only=operation_id)
+    _send(operation_id)
+
+
+def send_oldest() -> None:
+    """Send the operation that was approved first of those that are due; otherwise as `send`.
+
+    As many hints as there are operations send all of them, in order, whatever the order in which hints arrive.
+    """
+    _send(None)
+
+
+def _send(only: int | None) -> None:
+    due = Operation.objects.due(State.QUEUED)
+    if only is not None:
+        due = due.filter(pk=only)
+    if not (may_send() and due.exists() and pace.turn()):
+        return
+    claimed = claim(State.QUEUED, only=only, by="queued_at")
     if not claimed:
         return
-    started = time.monotonic()
-    operation = claimed[0]
-    kind = KINDS[operation.kind]
-    client = upstream_client()
+    (operation,) = claimed
     try:
-        stopped = _look_first(client, kind, operation)
-        watermark = client.actions(resource_name=operation.name)
-    except itcare.ItcareError as error:
-        _wait(operation, error.sentence, error.retry_after or 0)
-        return
-    if stopped is not None:
-        outcome.fail_unsent(operation, *stopped)
-        return
-    if not watermark.complete:
-        # Without its newest action an older one could later be taken for ours.
-        _wait(operation, "ITCare's list of actions cannot be read in whole.", 0)
-        return
-    attempt = None if released.held_back(operation, watermark) else _say(operation, watermark)
+        _carry(operation)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:
+        # A defect must stop neither a worker's task nor the sweep's round. What was said to be sending is not touched:
+        # what came of it is for the sender, or for settling, to say.
+        logger.exception("Operation %s could not be sent.", operation.pk)
+        for row in Operation.objects.filter(pk=operation.pk, state=State.QUEUED, fence=operation.fence):
+            slow_down(row, f"Something in it cannot be handled ({type(error).__name__}).")
+
+
+def _carry(operation: Operation) -> None:
+    """Send an operation that was claimed just now."""
+    started = time.monotonic()
+    client = upstream_client()
+    watermark = _prepare(client, operation)
+    attempt = None if watermark is None else _say(operation, watermark)
     if attempt is None:
         return
     left = settings.LEASE_SECONDS - (time.monotonic() - started)
@@ -63,15 +87,47 @@ def send(operation_id: int) -> None:
         # Paused here for long: whoever looks after the lease's end would find a write that it does not know of.
         outcome.not_sent(operation, attempt, "The process was held up before it could send.")
         return
-    _do(client, kind, operation, attempt)
+    _do(client, KINDS[operation.kind], operation, attempt)
 
 
-def _wait(operation: Operation, why: str, seconds: float) -> None:
+def may_send() -> bool:
+    """Whether anything may be sent: not on hold, nor while ITCare is not asked or a look is owed after a break."""
+    return holds.held() is None and circuit.way() != Way.SHUT and continuity.unbroken()
+
+
+def _prepare(client: itcare.Client, operation: Operation) -> itcare.Actions | None:
+    """Look whether it may be sent; answers what ITCare has done so far, or None where it waits or has failed."""
+    try:
+        stopped = _look_first(client, KINDS[operation.kind], operation)
+        watermark = client.actions(resource_name=operation.name)
+    except itcare.Paused:
+        # Not its own failure: it stays due, and goes on with the others.
+        hand_back(operation)
+        return None
+    except itcare.ItcareError as error:
+        # Whoever is not reached at all is left alone by the circuit, and all go on together when it ends.
+        _wait(operation, error.sentence, error.retry_after or UNREACHED_SECONDS, slower=not error.reason)
+        return None
+    if released.held_back(operation, watermark):
+        return None
+    # Before its conditions: what it did itself would break them, and who reads that would not know why.
+    doubt = unknown.doubt(operation, watermark)
+    if not doubt and stopped is not None:
+        outcome.fail_unsent(operation, *stopped)
+        return None
+    if doubt or not watermark.complete:
+        # Without its newest action an older one could later be taken for ours.
+        _wait(operation, doubt or "ITCare's list of actions cannot be read in whole.", 0)
+        return None
+    return watermark
+
+
+def _wait(operation: Operation, why: str, seconds: float, *, slower: bool = True) -> None:
     """Give it back unsent, and say why to those who watch it."""
     logger.warning("Operation %s waits: %s", operation.pk, why)
     rows = Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=State.QUEUED)
-    rows.exclude(message=why).update(message=why, changed_at=Now())
-    look_again(operation, seconds, failed=True)
+    rows.exclude(message=why[:500]).update(message=why[:500], changed_at=Now())
+    look_again(operation, seconds, failed=True, slower=slower)
 
 
 def _look_first(client: itcare.Client, kind: Kind, operation: Operation) -> tuple[Reason, str] | None:
@@ -92,11 +148,15 @@ def _look_first(client: itcare.Client, kind: Kind, operation: Operation) -> tupl
 
 
 def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
-    """Commit "sending" with a new attempt; answers None if another took over or the approval does not fit the row."""
+    """Commit "sending" with a new attempt.
+
+    Answers None if another took over, the approval does not fit the row, or sends were put on hold meanwhile.
+    """
     enough = timedelta(seconds=settings.ITCARE_TOTAL_SECONDS + MARGIN_SECONDS)
     approved = Q(digest=operation.computed_digest(), lease_until__gt=Now() + enough)
     try:
         with transaction.atomic():
+            holds.share_the_switch()
             attempt = Attempt.objects.create(
                 operation=operation,
                 number=operation.attempts.count() + 1,
@@ -107,7 +167,7 @@ def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
             operation.move(
                 State.SENDING,
                 fence=operation.fence,
-                where=approved,
+                where=approved & holds.nothing_holds() & continuity.goes_on(),
                 detail={"attempt": attempt.number},
                 sent_at=Now(),
                 last_proof=Proof.OPEN,
@@ -116,6 +176,10 @@ def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
                 message="",
             )
     except LostRaceError:
+        if not may_send():
+            logger.info("Operation %s waits: sends were put on hold.", operation.pk)
+            hand_back(operation)
+            return None
         logger.warning("Operation %s was not sent: another took over, or it is not what was approved.", operation.pk)
         operation.refresh_from_db(fields=["state", "digest"])
         if operation.state == State.QUEUED and operation.digest != operation.computed_digest():
@@ -160,6 +224,12 @@ def _open(operation: Operation) -> SecretText | None:
             raise SealBroken(message)
         return None
     return operation.password.open(bound_to=bound(operation.reference, "send"))
+
+
+def wake() -> int:
+    """Make all queued operations due: what kept them waiting is over. Answers how many were not due."""
+    free = Q(lease_until=None) | Q(lease_until__lte=Now())
+    return Operation.objects.filter(free, state=State.QUEUED, look_at__gt=Now()).update(look_at=Now())
 
 
 def lapse() -> int:

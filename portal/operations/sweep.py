@@ -13,9 +13,11 @@ from django.db import Error, close_old_connections
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from portal.operations import careful, follow, heartbeat, mails, settle, tasks
+from portal.operations import follow, heartbeat, mails, send, settle, tasks
 from portal.operations.models import Operation
 from portal.operations.states import State
+from portal.upstream import circuit
+from portal.upstream.circuit import Way
 from portal.web.hints import Nudger
 
 logger = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ logger = logging.getLogger(__name__)
 # Seconds after which a pass that is still wanted is nudged again.
 PASS_AGAIN: Final = 1.5
 NUDGES_A_PASS: Final = 200
+NUDGED_AGAIN: Final = 10.0
 # Seconds of one pass that the sweep gives to sending by itself: where the upstream hangs, other work waits.
 OWN_SENDS: Final = 10.0
 # Likewise to asking for single actions, where the list does not show them.
@@ -78,16 +81,28 @@ class Nudges:
 
     def __init__(self, nudger: Nudger) -> None:
         self._nudge = nudger.nudge
+        # Whether there was a time in which nothing could be sent.
+        self._waited = False
 
     def send(self) -> None:
-        """Nudge the queued operations that are due; send what was not claimed in time."""
-        due = Operation.objects.due(State.QUEUED).order_by("look_at")
-        for number in due.values_list("pk", flat=True)[:NUDGES_A_PASS]:
-            if not self._nudge(tasks.send_operation, number):
+        """Nudge the queued operations that are due, the oldest first; send what was not claimed in time."""
+        found = circuit.way()
+        if found == Way.SHUT or not send.may_send():
+            # They stay due, and nobody has to hear of them again and again.
+            self._waited = True
+            return
+        if found == Way.OPEN and self._waited:
+            send.wake()
+            self._waited = False
+        # While ITCare is only tried, the oldest does that.
+        most = 1 if found == Way.TRIED else _nudges_a_pass()
+        due = Operation.objects.due(State.QUEUED).order_by("queued_at", "pk")
+        for number in due.values_list("pk", flat=True)[:most]:
+            if not self._nudge(tasks.send_operation, number, again=NUDGED_AGAIN):
                 break
         end = time.monotonic() + OWN_SENDS
-        for number in late(Q(state=State.QUEUED)).values_list("pk", flat=True)[:NUDGES_A_PASS]:
-            careful.send(number)
+        for number in late(Q(state=State.QUEUED)).order_by("queued_at", "pk").values_list("pk", flat=True)[:most]:
+            send.send(number)
             if time.monotonic() > end:
                 break
 
@@ -117,6 +132,11 @@ class Nudges:
         """Say that the sweep works, and ask a worker to say so for itself."""
         heartbeat.beat(heartbeat.SWEEP)
         self._nudge(tasks.beat)
+
+
+def _nudges_a_pass() -> int:
+    """As many as can be sent before they are nudged again: more would only lie in the broker."""
+    return max(1, min(NUDGES_A_PASS, int(settings.SENDS_PER_SECOND * NUDGED_AGAIN)))
 
 
 def late(which: Q) -> Any:  # noqa: ANN401 - a queryset

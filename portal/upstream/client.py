@@ -7,7 +7,8 @@ from django.conf import settings
 from portal.itcare import Client, Timeouts, fetch_token
 from portal.sealing import Sealer, SecretText
 from portal.upstream.assumed import assumptions
-from portal.upstream.pause import gate, noticed
+from portal.upstream.circuit import Circuit
+from portal.upstream.pause import noticed
 from portal.upstream.tokens import SharedTokens
 
 
@@ -20,13 +21,15 @@ def client() -> Client:
     timeouts = Timeouts(
         connect=settings.ITCARE_CONNECT_SECONDS, read=settings.ITCARE_READ_SECONDS, total=settings.ITCARE_TOTAL_SECONDS
     )
+    circuit = Circuit()
     return Client(
         base_url=settings.ITCARE_BASE_URL,
         tokens=_tokens(timeouts),
         timeouts=timeouts,
         assumptions=assumptions(),
-        gate=gate,
+        gate=circuit.gate,
         noticed=noticed,
+        reached=circuit.reached,
     )
 
 

@@ -44,7 +44,7 @@ class Token(models.Model):
 
 
 class Pause(models.Model):
-    """Until when nothing is sent to ITCare, and why."""
+    """Until when ITCare is not asked, and why; how often in a row it did not answer."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     until = models.DateTimeField(null=True)
@@ -52,6 +52,10 @@ class Pause(models.Model):
     reason = models.TextField(default="", blank=True)
     # Pauses in close succession, each longer than the one before.
     strikes = models.PositiveSmallIntegerField(default=0)
+    # Requests in a row that were not answered in time, by whichever process.
+    failures = models.PositiveSmallIntegerField(db_default=0)
+    # While this lies ahead, one call tries whether ITCare answers again, and all others are held back.
+    trying_until = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -65,3 +69,19 @@ class Pause(models.Model):
 
     def __str__(self) -> str:
         return f"paused until {self.until}: {self.reason}" if self.until else "no pause"
+
+
+class Pace(models.Model):
+    """When the next operation may be sent, so that many that waited do not all go at once."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    next_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # Two paces would be twice the pace.
+            models.CheckConstraint(condition=Q(id=1), name="upstream_pace_one_row"),
+        ]
+
+    def __str__(self) -> str:
+        return f"next at {self.next_at}"

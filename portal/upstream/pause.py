@@ -1,4 +1,7 @@
-"""Slows the whole portal down when ITCare asks for it, or when it refuses the portal's account."""
+"""Slows the whole portal down when ITCare asks for it, or when it refuses the portal's account.
+
+The calls themselves are held back by `circuit`, which also knows when ITCare does not answer at all.
+"""
 
 import logging
 from datetime import timedelta
@@ -7,7 +10,7 @@ from typing import Final
 from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
 
-from portal.itcare import ItcareError, Paused, Throttled
+from portal.itcare import ItcareError, Throttled
 from portal.upstream.models import Pause
 
 logger = logging.getLogger(__name__)
@@ -19,20 +22,6 @@ UNSAID: Final = 5.0
 # A pause that follows the last one within this time makes the next one longer.
 SUCCESSION: Final = timedelta(seconds=60)
 _SERVICE_UNAVAILABLE: Final = 503
-
-
-def gate() -> None:
-    """Let a call through, or hold it back while there is a pause.
-
-    Raises:
-        Paused: nothing may be sent now; `retry_after` says for how long.
-        RuntimeError: a transaction is open: the upstream is never called within one (SAFETY 1 rule 10).
-    """
-    with transaction.atomic(durable=True):
-        row = Pause.objects.filter(until__gt=Now()).annotate(now=Now()).first()
-    if row is not None and row.until is not None:
-        left = (row.until - row.now).total_seconds()
-        raise Paused(row.reason, retry_after=left)
 
 
 def noticed(error: ItcareError) -> None:

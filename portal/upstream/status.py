@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import Subquery
+from django.db.models import Q, Subquery
 from django.db.models.functions import Now
 
+from portal.upstream.circuit import FAILURES
 from portal.upstream.models import Pause, Token
 
 
@@ -19,7 +20,7 @@ class Status(NamedTuple):
 
 def status() -> Status:
     """Tell how things stand, from our own rows; asks nobody."""
-    running = Pause.objects.filter(until__gt=Now())
+    running = Pause.objects.filter(Q(until__gt=Now()) | Q(failures__gte=FAILURES))
     # One question for every page, once ITCare has been asked for anything.
     paused = {"paused": Subquery(running.values("reason")[:1]), "paused_at": Subquery(running.values("since")[:1])}
     columns = ("failed_at", "failure", "fetched_at", "paused", "paused_at")

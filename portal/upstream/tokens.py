@@ -4,6 +4,7 @@ The right to fetch is a lease on the row and not a lock: no transaction is open 
 process that dies meanwhile holds the others up for the length of the lease only.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +18,11 @@ from django.db.models.functions import Now
 from portal.itcare import Token as Fetched
 from portal.itcare import TokenUnavailable, renewal_margin
 from portal.sealing import SealBroken, Sealed, Sealer, SecretText
+from portal.upstream.circuit import shut
 from portal.upstream.models import Token
 from portal.upstream.pause import hold
+
+logger = logging.getLogger(__name__)
 
 _PURPOSE: Final = "upstream token"
 _LOOK_EVERY: Final = 0.1
@@ -86,6 +90,8 @@ class SharedTokens:
                 wrapped_key=None, ciphertext=None, fetched_at=None, renew_at=None, expires_at=None, refused_at=Now()
             )
         if again:
+            # For a person. Nothing was executed, so that asking again each minute does no harm, and heals by itself.
+            logger.error("ITCare refused two tokens in a row: the portal's account must be looked at.")
             hold(
                 "ITCare does not accept the portal's account; an administrator must look at it.", seconds=_REFUSED_PAUSE
             )
@@ -123,6 +129,9 @@ class SharedTokens:
         except TokenUnavailable as error:
             mine.update(fetching_until=None, failed_at=Now(), failure=error.sentence)
             if turn.standby is None:
+                if error.reason:
+                    # Not answered: whoever asked now would wait as long, and hold a worker.
+                    shut(error.sentence)
                 raise
             return turn.standby
         secret = SecretText(fetched.access)

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("operations", "0009_followed_by_thousands")]
+    dependencies = [("operations", "0010_continuity")]
     operations = [
         migrations.AddField(model_name="operation", name="compared_at", field=models.DateTimeField(null=True)),
         migrations.AddField(

@@ -3,6 +3,7 @@
 from portal.operations.models.actions import Action, ActionMessage
 from portal.operations.models.attempts import Attempt
 from portal.operations.models.concerns import TO_KNOW, Concern, ConcernQuerySet, Situation
+from portal.operations.models.continuity import Continuity
 from portal.operations.models.heartbeats import Heartbeat
 from portal.operations.models.holds import Hold
 from portal.operations.models.operations import PORTAL, Operation, OperationQuerySet, digest
@@ -16,6 +17,7 @@ __all__ = [
     "Attempt",
     "Concern",
     "ConcernQuerySet",
+    "Continuity",
     "Heartbeat",
     "Hold",
     "Operation",

@@ -9,9 +9,10 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
+from django.utils.functional import cached_property
 
 from portal.accounts import rights
 from portal.accounts.models import User
@@ -60,6 +61,10 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Operations that run for longer than anything should, by the database's clock (API.md 6)."""
         asked = self.filter(state__in=ASKED).alias(since=Coalesce("sent_at", "queued_at"))
         return asked.filter(since__lte=Now() - timedelta(seconds=settings.OVERDUE_SECONDS))
+
+    def told_overdue(self) -> Self:
+        """The same rows, each with whether it is overdue."""
+        return self.annotate(overdue=Exists(Operation.objects.overdue().filter(pk=OuterRef("pk"))))
 
 
 class Operation(models.Model):
@@ -231,9 +236,12 @@ class Operation(models.Model):
         """Whether it has ended, one way or another."""
         return self.state in ENDED
 
-    @property
+    @cached_property
     def overdue(self) -> bool:
-        """Whether it runs for longer than anything should; it is shown and told, not failed (API.md 6)."""
+        """Whether it runs for longer than anything should; it is shown and told, not failed (API.md 6).
+
+        Whoever reads the row may have it told by the same query (`told_overdue`).
+        """
         return self.state in ASKED and Operation.objects.overdue().filter(pk=self.pk).exists()
 
     def computed_digest(self) -> str:

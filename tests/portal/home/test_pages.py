@@ -14,6 +14,8 @@ from portal.operations import heartbeat
 from portal.operations.models import Heartbeat, Operation
 from portal.operations.states import Proof, Reason, State
 from portal.upstream import pause
+from portal.upstream.models import Pause
+from portal.web.times import short
 from tests.browsing import signed_in
 from tests.cast import Cast, cluster, draft, pending, queued, sending
 from tests.markup import Element, Page
@@ -257,4 +259,7 @@ def test_the_portal_says_when_itcare_asked_it_to_wait(transactional_db: None, re
     for process in (heartbeat.SWEEP, heartbeat.WORKER):
         heartbeat.beat(process)
     pause.hold("ITCare has <too> much to do.", seconds=60)
-    assert banners(main_of(signed_in(cast.developer), "/")) == ["ITCare has <too> much to do."]
+    since = Pause.objects.get().since
+    assert since is not None
+    told = f"ITCare has <too> much to do. Since {short(since, timezone.now())} ."
+    assert banners(main_of(signed_in(cast.developer), "/")) == [told]

@@ -33,6 +33,7 @@ class Bench:
     tokens: Tokens
     noticed: list[ItcareError]
     slept: list[float]
+    reached: list[str]
 
 
 Setting = Callable[..., Bench]
@@ -47,15 +48,17 @@ def bench() -> Iterator[Setting]:
             tokens = Tokens()
             noticed: list[ItcareError] = []
             slept: list[float] = []
+            reached: list[str] = []
             retry = Retry(budget=2 * total, sleep=slept.append, chance=lambda: 1.0)
             settings: dict[str, Any] = {
                 "base_url": server.url,
                 "tokens": tokens,
                 "timeouts": Timeouts(connect=1.0, read=total, total=total),
                 "noticed": noticed.append,
+                "reached": reached.append,
                 "retry": retry,
             }
             client = Client(**(settings | options))
-            return Bench(server, client, tokens, noticed, slept)
+            return Bench(server, client, tokens, noticed, slept, reached)
 
         yield build

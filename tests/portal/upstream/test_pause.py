@@ -7,8 +7,9 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from portal.itcare import ItcareError, Paused, Refused, Throttled, Unauthenticated, Unavailable, Unclear
+from portal.upstream.circuit import Circuit
 from portal.upstream.models import Pause, Token
-from portal.upstream.pause import gate, hold, noticed
+from portal.upstream.pause import hold, noticed
 from portal.upstream.status import Status, status
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,20 +27,20 @@ def ended(ago: timedelta = timedelta(seconds=1)) -> None:
 
 
 def test_without_a_pause_everything_passes() -> None:
-    gate()
+    Circuit().gate()
     assert status() == Status(ok=True, words="ITCare has not been asked yet.", since=None)
 
 
 def test_a_pause_holds_back_until_it_ends() -> None:
     hold("Because.", seconds=20)
     with pytest.raises(Paused) as caught:
-        gate()
+        Circuit().gate()
     assert caught.value.sentence == "Because."
     assert caught.value.retry_after is not None
     assert 19 < caught.value.retry_after <= 20
     assert status() == Status(ok=False, words="Because.", since=Pause.objects.get().since)
     ended()
-    gate()
+    Circuit().gate()
     assert status().ok
 
 
@@ -96,7 +97,7 @@ def test_only_what_asks_to_slow_down_pauses(error: ItcareError, pauses: bool) ->
 
 def test_nothing_is_sent_while_a_transaction_is_open() -> None:
     with transaction.atomic(), pytest.raises(RuntimeError):
-        gate()
+        Circuit().gate()
 
 
 def test_status_tells_of_a_token_that_cannot_be_had() -> None:

@@ -15,8 +15,8 @@ from django.db.models.functions import Now
 from portal.itcare import Paused, TokenUnavailable
 from portal.itcare import Token as Fetched
 from portal.sealing import Sealer
+from portal.upstream.circuit import Circuit
 from portal.upstream.models import Token
-from portal.upstream.pause import gate
 from portal.upstream.tokens import SharedTokens
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -142,7 +142,7 @@ def test_only_the_stored_token_is_dropped() -> None:
     tokens.refused("token-1")
     tokens.refused("token-1")
     assert tokens.get() == "token-2"
-    gate()
+    Circuit().gate()
 
 
 def test_a_second_refused_token_in_a_row_pauses_everything() -> None:
@@ -151,7 +151,7 @@ def test_a_second_refused_token_in_a_row_pauses_everything() -> None:
     tokens.refused(tokens.get())
     tokens.refused(tokens.get())
     with pytest.raises(Paused, match="administrator") as caught:
-        gate()
+        Circuit().gate()
     assert caught.value.retry_after is not None
     assert 50 < caught.value.retry_after <= 60
 
@@ -161,7 +161,7 @@ def test_refusals_far_apart_pause_nothing() -> None:
     tokens.refused(tokens.get())
     Token.objects.update(refused_at=Now() - timedelta(minutes=2))
     tokens.refused(tokens.get())
-    gate()
+    Circuit().gate()
 
 
 def test_a_token_under_a_retired_key_is_fetched_anew() -> None:

@@ -14,6 +14,7 @@ from portal.audit import heads
 from portal.changes import expire
 from portal.inventory.jobs import Reading
 from portal.operations import drift, follow, history, late, origins, reveal, send, watch
+from portal.operations.catch_up import CatchUp
 from portal.operations.sweep import Job, Nudges, once, sweep
 from portal.web.hints import Nudger
 
@@ -21,10 +22,12 @@ from portal.web.hints import Nudger
 def jobs() -> list[Job]:
     """Everything that the portal does by itself, with how often it is looked at, in seconds."""
     nudger = Nudger()
-    nudges, reading = Nudges(nudger), Reading(nudger)
+    nudges, reading, catch_up = Nudges(nudger), Reading(nudger), CatchUp()
     pace = settings.SWEEP_SECONDS
     return [
         Job("heartbeat", nudges.beat, 10),
+        # Before anything is sent, whatever the portal missed.
+        Job("continuity", catch_up.run, 10),
         Job("lapsed leases", send.lapse, pace),
         Job("due operations", nudges.send, pace),
         Job("running operations", nudges.follow, pace),
