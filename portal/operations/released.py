@@ -19,14 +19,17 @@ WORDS = "It was not sent again: ITCare shows {} now, which nobody had seen when 
 def unseen(operation: Operation, listed: itcare.Actions) -> list[itcare.Action]:
     """The actions on this name that came after an attempt which may have been executed, and that no person has seen.
 
+    One that may have been executed is queued by a release only; the rule holds for every sending after it, also where
+    one in between never left.
+
     Args:
         operation: One that is queued.
         listed: What ITCare's list tells just now.
     """
-    if operation.released_by_id is None:
-        return []
     attempt = operation.attempts.filter(proof__in=PERHAPS_EXECUTED).order_by("number").first()
-    after = attempt.watermark_action_id if attempt else None
+    if attempt is None:
+        return []
+    after = attempt.watermark_action_id
     newer = [
         action
         for action in listed.items
@@ -35,7 +38,9 @@ def unseen(operation: Operation, listed: itcare.Actions) -> list[itcare.Action]:
         and (after is None or action.id > after)
     ]
     known = Action.objects.filter(upstream_id__in=[action.id for action in newer])
-    seen = set(known.filter(seen_at__lte=operation.released_at).values_list("upstream_id", flat=True))
+    # Where nobody released it, nobody has seen anything.
+    released_at = operation.released_at
+    seen = set(known.filter(seen_at__lte=released_at).values_list("upstream_id", flat=True)) if released_at else set()
     return [action for action in newer if action.id not in seen]
 
 

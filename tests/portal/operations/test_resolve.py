@@ -206,6 +206,21 @@ def test_what_had_arrived_after_all_is_not_sent_again_but_found(cast: Cast, upst
     assert done(upstream, row) == [ours]
 
 
+def test_an_attempt_in_between_that_never_left_changes_nothing_of_that(cast: Cast, upstream: Sandbox) -> None:
+    row = unclear(cast, upstream)
+    grace_passes(row)
+    acted(Act.SEND, concern_of(row), cast.approver)
+    row.refresh_from_db()
+    # As the sender does, whom the upstream then cannot be reached by.
+    row.move(State.SENDING, released_by=None, also_released_by=None, last_proof="", sent_at=Now(), lease_until=Now())
+    Attempt.objects.create(operation=row, number=2, fence=2, proof=Proof.NOT_SENT, ended_at=Now())
+    row.move(State.QUEUED, last_proof=Proof.NOT_SENT, lease_until=None)
+    upstream.set_faults(tells([{"id": 900_001, "status": "IN_PROGRESS", "resourceName": row.name}]))
+    assert sent(row).state == "unclear"
+    upstream.set_faults()
+    assert done(upstream, row) == []
+
+
 def test_what_people_had_seen_does_not_keep_it_from_being_sent_again(cast: Cast, upstream: Sandbox) -> None:
     row = unclear(cast, upstream)
     grace_passes(row)
