@@ -171,6 +171,13 @@ class Cluster(models.Model):
             models.Index(fields=["topology", "name", "id"], name="cluster_by_topology"),
             models.Index(fields=["support_phase", "name", "id"], name="cluster_by_phase"),
             models.Index(fields=["support_order", "name", "id"], name="cluster_by_support"),
+            # What each service's clusters have: the values of its filters, without reading the clusters.
+            models.Index(fields=["service", "environment"], name="cluster_offers_environment"),
+            models.Index(fields=["service", "shown_status"], name="cluster_offers_status"),
+            models.Index(fields=["service", "version_major"], name="cluster_offers_version"),
+            models.Index(fields=["service", "topology"], name="cluster_offers_topology"),
+            models.Index(fields=["service", "support_phase"], name="cluster_offers_phase"),
+            models.Index(fields=["service"], name="cluster_unread_of", condition=Q(read_at=None, gone_at=None)),
             # Read in the list of resources, each time for all of them.
             models.Index(fields=["resource_id"], name="cluster_resource"),
             models.Index(fields=["ip_address"], name="cluster_address", opclasses=["varchar_pattern_ops"]),

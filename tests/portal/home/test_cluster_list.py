@@ -7,7 +7,10 @@ from urllib.parse import quote
 import pytest
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.home.cluster_list import EXPORTED, cell
+from portal.inventory.models import Grant
+from portal.inventory.queries import MOST_VALUES
 from tests.browsing import signed_in
 from tests.cast import Cast, cluster
 from tests.markup import Page
@@ -75,6 +78,58 @@ def test_two_addresses_that_mean_the_same_have_one_canonical_address(three: Cast
         for query in ("version=16&version=9&q=&x=1", "sort=name&version=9&version=16", "version=9&version=16&version=9")
     }
     assert found == {"http://testserver/clusters/?version=9&version=16"}
+
+
+def offered(person: User, query: str = "") -> dict[str, list[str]]:
+    """What the filters of the list offer, but for the services."""
+    values: dict[str, list[str]] = {}
+    for box in Page.of(signed_in(person).get(f"/clusters/?{query}").content).all("input", type="checkbox"):
+        values.setdefault(box.attributes["name"], []).append(box.attributes["value"])
+    return {name: told for name, told in values.items() if name != "service"}
+
+
+def test_filters_offer_what_the_clusters_that_one_may_see_have_and_nothing_of_others(three: Cast) -> None:
+    """Even the only value that another team's clusters have would tell of them."""
+    mine = {"environment": ["DEVELOPMENT"], "status": ["ACTIVE", "INACTIVE"], "version": ["16", "9"]}
+    assert offered(three.developer) == {**mine, "topology": ["STANDALONE"], "support": ["STANDARD"]}
+    theirs = {"environment": ["DEVELOPMENT"], "status": ["ACTIVE", "GONE"], "version": ["16"], "topology": ["HA"]}
+    assert offered(three.stranger) == theirs
+    everything = {
+        "environment": ["DEVELOPMENT"],
+        "status": ["ACTIVE", "GONE", "INACTIVE"],
+        "version": ["16", "9"],
+        "topology": ["HA", "STANDALONE"],
+        "support": ["STANDARD"],
+    }
+    assert offered(three.support) == offered(three.administrator) == everything
+    # Both services, the values of each once; and whoever has no service is offered nothing.
+    assert offered(three.approver2) == everything
+    Grant.objects.all().delete()
+    assert offered(three.developer) == {}
+
+
+def test_what_is_chosen_is_offered_as_long_as_it_is_chosen(three: Cast) -> None:
+    assert offered(three.developer, "topology=HA&topology=ODD")["topology"] == ["HA", "ODD", "STANDALONE"]
+
+
+def test_a_filter_offers_so_many_values_and_no_more(cast: Cast) -> None:
+    for number in range(MOST_VALUES + 5):
+        cluster((cast.service, cast.other_service)[number % 2], number, version=f"{100 + number}")
+    first = [str(100 + number) for number in range(MOST_VALUES)]
+    assert offered(cast.support)["version"] == offered(cast.approver2)["version"] == first[::-1]
+
+
+def test_a_filter_says_what_it_does_not_find_only_of_clusters_that_one_may_see(three: Cast) -> None:
+    cluster(three.other_service, 5, name="elder", version="", topology="")
+    words = "Some clusters were not read yet"
+    told = {
+        (who.email.partition("@")[0], query): words in signed_in(who).get(f"/clusters/?{query}").content.decode()
+        for who in (three.developer, three.stranger, three.support)
+        for query in ("version=16", "topology=HA", "status=ACTIVE")
+    }
+    assert {key for key, said in told.items() if said} == {
+        (who, query) for who in ("stranger", "support") for query in ("version=16", "topology=HA")
+    }
 
 
 def exported(cast: Cast, query: str = "", *, team: bool = False) -> list[list[str]]:
