@@ -15,7 +15,7 @@ from django.http import QueryDict
 
 from portal.accounts import rights
 from portal.accounts.models import User
-from portal.inventory.models import Cluster, ClusterQuerySet, Service
+from portal.inventory.models import MAJOR_DIGITS, MINORS, Cluster, ClusterQuerySet, Service
 
 # Query name to column. Topology and version are known only once a cluster was read itself.
 FACETS: Final = {
@@ -87,10 +87,14 @@ class ListView:
 
     @property
     def order(self) -> list[str]:
-        """Columns of the order, all one way and never empty, so that an index brings any page of it."""
+        """Columns of the order, all one way and never empty, so that an index brings any page of it.
+
+        A column of which one value is left orders nothing: without it, other filters' indexes bring the order too.
+        """
         sign = "-" if self.sort.startswith("-") else ""
         column = SORTS[self.sort.removeprefix("-")]
-        return [sign + name for name in dict.fromkeys([column, "name", "pk"])]
+        settled = any(FACETS[name] == column for name, values in self.chosen.items() if len(values) == 1)
+        return [sign + name for name in dict.fromkeys(["name" if settled else column, "name", "pk"])]
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,17 @@ def clusters(view: ListView, scope: Scope) -> ClusterQuerySet:
     for name, values in view.chosen.items():
         # One value is an equality, with which the index also brings the order.
         rows = rows.filter(**({FACETS[name]: values[0]} if len(values) == 1 else {f"{FACETS[name]}__in": values}))
+    if "version" in view.chosen and view.sort.removeprefix("-") == "version":
+        # The walk in the order of versions begins and ends at those chosen; PostgreSQL does not know how they stand.
+        orders = [_version_order(value) for value in view.chosen["version"]]
+        rows = rows.filter(version_order__gte=min(orders), version_order__lt=max(orders) + MINORS)
     return rows.filter(_found(view.q, scope)) if view.q else rows
+
+
+def _version_order(major: str) -> int:
+    """The first place in the order of versions for this one, whatever its minor version."""
+    digits = "".join(letter for letter in major if letter in "0123456789")
+    return int(digits[:MAJOR_DIGITS] or 0) * MINORS
 
 
 def _found(words: str, scope: Scope) -> Q:

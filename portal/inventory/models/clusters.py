@@ -25,6 +25,9 @@ GONE: Final = "GONE"
 # Keys of order are never empty, so that PostgreSQL can compare whole rows with an index (portal.web.paging).
 NO_END: Final = datetime(9999, 12, 31, tzinfo=UTC)
 _STEP: Final = 100_000
+# Places of one major version in the order of versions (see `_version_key`), and how many of its digits count.
+MINORS: Final = 10_000
+MAJOR_DIGITS: Final = 4
 
 
 def _size_key() -> models.Expression:

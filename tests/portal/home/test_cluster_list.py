@@ -70,6 +70,33 @@ def test_every_order_goes_both_ways_over_pages_without_losing_a_row(cast: Cast, 
     assert walked[f"-{sort}"] == walked[sort][::-1]
 
 
+@pytest.mark.parametrize("order", ["version", "-version"])
+def test_a_version_is_found_in_the_order_of_versions_however_odd_it_is(cast: Cast, order: str) -> None:
+    versions = ["9.6", "16.4", "16.99999", "16", "v16.1", "16beta.2", "1234567.8", "odd", "odd.7", "", "8.4.22"]
+    for number, version in enumerate(versions):
+        cluster(cast.service, number, name=f"c{number:02}", version=version)
+    for major in {version.split(".")[0] for version in versions} - {""}:
+        expected = [f"c{number:02}" for number, version in enumerate(versions) if version.split(".")[0] == major]
+        assert sorted(names(cast, f"version={major}&sort={order}")) == expected
+        more = [f"c{number:02}" for number, version in enumerate(versions) if version.split(".")[0] in {major, "9"}]
+        assert sorted(names(cast, f"version={major}&version=9&sort={order}")) == more
+    assert names(cast, "version=16&version=9&sort=version") == ["c00", "c03", "c01", "c02"]
+
+
+@pytest.mark.parametrize("view", ["status=ACTIVE&sort=status", "topology=HA&sort=-topology", "version=16&sort=version"])
+def test_an_order_by_what_a_filter_has_settled_pages_on(cast: Cast, view: str) -> None:
+    for number in range(70):
+        cluster(cast.service, number, name=f"c{number:02}", topology="HA")
+    cluster(cast.service, 70, name="c70", topology="STANDALONE", status="INACTIVE", version="17")
+    page = Page.of(signed_in(cast.support).get(f"/clusters/?{view}").content)
+    following = page.all("a", rel="next")[0].attributes["href"]
+    rest = Page.of(signed_in(cast.support).get(f"/clusters/{following}").content)
+    shown = [
+        row.all("strong")[0].text for part in (page, rest) for row in part.all("tr") if "data-id" in row.attributes
+    ]
+    assert shown == sorted((f"c{number:02}" for number in range(70)), reverse="=-" in view)
+
+
 def test_two_addresses_that_mean_the_same_have_one_canonical_address(three: Cast) -> None:
     found = {
         Page.of(signed_in(three.support).get(f"/clusters/?{query}").content)
