@@ -91,10 +91,10 @@ def index(request: Request) -> HttpResponse:
     }
     if request.htmx:
         return render(request, "inventory/list.html#live", context)
-    hides_unread = any(view.chosen.get(name) for name in queries.READ_LATER) and queries.some_unread()
+    hides_unread = any(view.chosen.get(name) for name in queries.READ_LATER) and queries.some_unread(scope)
     whole = {
         "services": queries.offered_services(view, scope),
-        "facets": _facets(view),
+        "facets": _facets(view, scope),
         "canonical": request.build_absolute_uri(f"{reverse('clusters')}?{view.query()}".rstrip("?")),
         "export_url": f"{reverse('clusters_csv')}?{view.query()}".rstrip("?"),
         "hides_unread": hides_unread,
@@ -166,9 +166,9 @@ def _columns(view: ListView) -> list[dict[str, str]]:
     return heads
 
 
-def _facets(view: ListView) -> list[dict[str, object]]:
+def _facets(view: ListView, scope: Scope) -> list[dict[str, object]]:
     """The filters that have something to choose between, or something chosen."""
-    offered = queries.offered(view)
+    offered = queries.offered(view, scope)
     return [
         {
             "name": name,

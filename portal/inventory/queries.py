@@ -15,7 +15,7 @@ from django.http import QueryDict
 
 from portal.accounts import rights
 from portal.accounts.models import User
-from portal.inventory.models import Cluster, ClusterQuerySet, Service
+from portal.inventory.models import MAJOR_DIGITS, MINORS, Cluster, ClusterQuerySet, Service
 
 # Query name to column. Topology and version are known only once a cluster was read itself.
 FACETS: Final = {
@@ -87,10 +87,14 @@ class ListView:
 
     @property
     def order(self) -> list[str]:
-        """Columns of the order, all one way and never empty, so that an index brings any page of it."""
+        """Columns of the order, all one way and never empty, so that an index brings any page of it.
+
+        A column of which one value is left orders nothing: without it, other filters' indexes bring the order too.
+        """
         sign = "-" if self.sort.startswith("-") else ""
         column = SORTS[self.sort.removeprefix("-")]
-        return [sign + name for name in dict.fromkeys([column, "name", "pk"])]
+        settled = any(FACETS[name] == column for name, values in self.chosen.items() if len(values) == 1)
+        return [sign + name for name in dict.fromkeys(["name" if settled else column, "name", "pk"])]
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,17 @@ def clusters(view: ListView, scope: Scope) -> ClusterQuerySet:
     for name, values in view.chosen.items():
         # One value is an equality, with which the index also brings the order.
         rows = rows.filter(**({FACETS[name]: values[0]} if len(values) == 1 else {f"{FACETS[name]}__in": values}))
+    if "version" in view.chosen and view.sort.removeprefix("-") == "version":
+        # The walk in the order of versions begins and ends at those chosen; PostgreSQL does not know how they stand.
+        orders = [_version_order(value) for value in view.chosen["version"]]
+        rows = rows.filter(version_order__gte=min(orders), version_order__lt=max(orders) + MINORS)
     return rows.filter(_found(view.q, scope)) if view.q else rows
+
+
+def _version_order(major: str) -> int:
+    """The first place in the order of versions for this one, whatever its minor version."""
+    digits = "".join(letter for letter in major if letter in "0123456789")
+    return int(digits[:MAJOR_DIGITS] or 0) * MINORS
 
 
 def _found(words: str, scope: Scope) -> Q:
@@ -156,25 +170,32 @@ def _has_grams(words: str) -> Func:
     )
 
 
-def offered(view: ListView) -> dict[str, list[str]]:
-    """The values that each facet offers: those that clusters have, and those chosen. One query for all facets.
+def offered(view: ListView, scope: Scope) -> dict[str, list[str]]:
+    """The values that each facet offers: of clusters that the person of the scope may see, and those chosen.
 
-    Each value costs one step into an index, whatever the number of clusters that have it. The values are words of
-    ITCare, the same for everybody; which clusters have them is not told.
+    One query for all facets, whatever the number of clusters: the next value is one step into an index, or one for each
+    service where a person sees some of them.
     """
     table = connection.ops.quote_name(Cluster._meta.db_table)  # noqa: SLF001 - _meta is Django's documented interface
     parts = []
     for name, column in FACETS.items():
         # Names are constants of this module: nothing from outside comes in.
+        first = f"SELECT {column} FROM {table} WHERE {column} > told.value"  # noqa: S608
+        if scope.visible is not None:
+            # A walk of each service's own part of an index: one over all services would read all their clusters.
+            first = (
+                f"SELECT {column} FROM unnest(%(services)s::bigint[]) AS service CROSS JOIN LATERAL"  # noqa: S608
+                f" ({first} AND service_id = service ORDER BY {column} LIMIT 1) AS firsts"
+            )
         parts.append(
-            f"(WITH RECURSIVE told(value, number) AS ((SELECT {column}, 1 FROM {table} ORDER BY {column} LIMIT 1)"  # noqa: S608
-            f" UNION ALL SELECT (SELECT {column} FROM {table} WHERE {column} > told.value ORDER BY {column} LIMIT 1),"
-            f" number + 1 FROM told WHERE told.value IS NOT NULL AND number <= {MOST_VALUES})"
+            f"(WITH RECURSIVE told(value, number) AS (SELECT ''::text, 0 UNION ALL"  # noqa: S608
+            f" SELECT ({first} ORDER BY {column} LIMIT 1)::text, number + 1"
+            f" FROM told WHERE value IS NOT NULL AND number < {MOST_VALUES})"
             f" SELECT '{name}', value FROM told WHERE value <> '')"
         )
     found: dict[str, set[str]] = {name: set(view.chosen.get(name, ())) for name in FACETS}
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts))
+        cursor.execute(" UNION ALL ".join(parts), {"services": [service.pk for service in scope.visible or ()]})
         for name, value in cursor.fetchall():
             found[name].add(value)
     return {name: sorted(values, key=_natural, reverse=name == "version") for name, values in found.items()}
@@ -188,9 +209,12 @@ def offered_services(view: ListView, scope: Scope) -> list[Service]:
     return list(Service.objects.order_by(chosen, "name", "upstream_id")[:MOST_VALUES])
 
 
-def some_unread() -> bool:
-    """Whether there are clusters whose own page was never read, so that filters by what it tells do not find them."""
-    return Cluster.objects.filter(read_at=None, gone_at=None).exists()
+def some_unread(scope: Scope) -> bool:
+    """Whether the person may see clusters whose own page was never read: filters by what it tells do not find them."""
+    rows = Cluster.objects.filter(read_at=None, gone_at=None)
+    if scope.visible is not None:
+        rows = rows.filter(service__in=[service.pk for service in scope.visible])
+    return rows.exists()
 
 
 def _values(texts: Iterable[str]) -> tuple[str, ...]:

@@ -75,19 +75,22 @@ def _key(queryset: QuerySet[M], name: str) -> _Key:
     return _Key(bare, name.startswith("-"), field, empty)
 
 
-def _beyond(keys: Sequence[_Key], values: Sequence[object]) -> Q | Func:
+def _beyond(keys: Sequence[_Key], values: Sequence[object]) -> Q:
     """Rows after the one with these values: greater in the first column, or equal there and beyond in the rest.
 
     Columns that are never empty and go one way are compared as rows: PostgreSQL then begins to read an index on them
-    at that very row, which it does not for the same said with OR.
+    at that very row, which it does not for the same said with OR. It guesses how many rows follow by the first column
+    alone. "Beyond" would make it expect none after the last of few values, and fetch and sort all that there are; so
+    the row itself is let in by the comparison, and left out by its number.
     """
     if not any(key.empty for key in keys) and len({key.descending for key in keys}) == 1:
         columns = Func(*(F(key.name) for key in keys), function="ROW")
         seen = Func(
             *(Value(value, output_field=key.field) for key, value in zip(keys, values, strict=True)), function="ROW"
         )
-        sign = "<" if keys[0].descending else ">"
-        return Func(columns, seen, template="%(expressions)s", arg_joiner=f" {sign} ", output_field=BooleanField())
+        sign = "<=" if keys[0].descending else ">="
+        onward = Func(columns, seen, template="%(expressions)s", arg_joiner=f" {sign} ", output_field=BooleanField())
+        return Q(onward) & ~Q(pk=values[-1])
     condition = Q(pk__in=())
     for key, value in zip(reversed(keys), reversed(values), strict=True):
         same = Q(**{f"{key.name}__isnull": True}) if value is None else Q(**{key.name: value})

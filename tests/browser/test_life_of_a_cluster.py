@@ -8,6 +8,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django import Settings
 
+from portal.catalog.kinds import KINDS
 from portal.inventory.models import Cluster
 from portal.operations.models import Operation
 from portal.operations.states import State
@@ -35,6 +36,10 @@ def a_moment_ago() -> str:
     return timezone.localtime(timezone.now() - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+def in_a_patch_group(tab: Page) -> None:
+    tab.locator("[name=patch_group]").select_option("2")
+
+
 def with_extension(tab: Page) -> None:
     tab.locator("[name=dbname]").select_option("postgres")
     tab.get_by_role("checkbox").first.check()
@@ -48,6 +53,8 @@ def with_backup(tab: Page) -> None:
 # What is asked in turn, how its form is filled in, and what the cluster's page says while and when it is done.
 STEPS: list[tuple[str, Fill, str]] = [
     ("resize", lambda tab: tab.locator("[name=sizing]").select_option("4cpu8gb"), "ACTIVE"),
+    # While it has one node: later there is no group to choose.
+    ("update_patch_party", in_a_patch_group, "ACTIVE"),
     ("enable_ha", lambda _: None, "ACTIVE"),
     ("upgrade", lambda tab: tab.locator("[name=target_version]").select_option("17"), "ACTIVE"),
     ("install_extension", with_extension, "ACTIVE"),
@@ -103,6 +110,7 @@ def test_one_cluster_lives_its_whole_life(
     ]
     sent = [(write["method"], (write["body"] or {}).get("operation")) for write in upstream.writes()]
     assert sent == [("POST", None), *(("PATCH", kind) for kind in kinds[1:-1]), ("DELETE", None)]
+    assert sorted(kinds) == sorted(KINDS)
     cluster.refresh_from_db()
     assert (cluster.version, cluster.topology, cluster.sizing) == ("17", "HA", "4cpu8gb")
     developer.goto(f"{cluster.get_absolute_url()}history/")

@@ -74,10 +74,9 @@ def test_a_form_asks_once_a_person(cast: Cast) -> None:
     assert Change.objects.count() == 2
 
 
-@pytest.mark.parametrize("state", [state for state in State if state != State.DRAFT])
-def test_what_was_filed_is_fixed(cast: Cast, state: State) -> None:
-    row = change(cast, state)
-    altered: dict[str, Any] = {
+def altered(cast: Cast) -> dict[str, Any]:
+    """Another value for each column that tells what was filed."""
+    return {
         "reference": uuid.uuid4(),
         "kind": "delete",
         "name": "another01",
@@ -87,20 +86,37 @@ def test_what_was_filed_is_fixed(cast: Cast, state: State) -> None:
         "requester": cast.colleague,
         "why": "Another reason.",
         "parameters": {"name": "another01"},
+        "shown": [{"label": "Size", "new": "4cpu8gb", "old": "2cpu4gb"}],
+        "notes": {"name": "Another remark."},
         "revision": "r",
+        "cluster_status": "INACTIVE",
         "digest": "e" * 64,
     }
-    rows = Change.objects.filter(pk=row.pk)
-    for column, value in altered.items():
+
+
+@pytest.mark.parametrize("state", [state for state in State if state != State.DRAFT])
+def test_what_was_filed_is_fixed(cast: Cast, state: State) -> None:
+    rows = Change.objects.filter(pk=change(cast, state).pk)
+    before = rows.values().get()
+    for column, value in altered(cast).items():
         with pytest.raises(IntegrityError, match="what it asks for is fixed"), transaction.atomic():
             rows.update(**{column: value})
+    assert rows.values().get() == before
     assert rows.update(changed_at=Now()) == 1
 
 
 def test_a_draft_may_still_be_altered_while_it_is_filed(cast: Cast) -> None:
     row = change(cast)
-    values = {"parameters": {"name": "another01"}, "digest": "e" * 64}
+    values = altered(cast)
     assert Change.objects.filter(pk=row.pk).update(state=State.PENDING, submitted_at=Now(), **values) == 1
+
+
+def test_every_column_of_a_change_is_fixed_or_moves_with_its_state(cast: Cast) -> None:
+    moving = {"state", "operation", "password", "submitted_at", "expires_at", "ended_at", "changed_at"}
+    # These identify the row; no page shows them.
+    identity = {"id", "form_token", "created_at"}
+    columns = {field.name for field in Change._meta.concrete_fields}
+    assert columns - moving - identity == set(altered(cast))
 
 
 def test_the_requester_is_no_decider(cast: Cast) -> None:

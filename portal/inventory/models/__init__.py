@@ -1,6 +1,16 @@
 """What exists at ITCare, as last read: services, places, networks, clusters and their parts."""
 
-from portal.inventory.models.clusters import ACTIVE, GONE, INACTIVE, NO_END, Cluster, ClusterQuerySet, Origin
+from portal.inventory.models.clusters import (
+    ACTIVE,
+    GONE,
+    INACTIVE,
+    MAJOR_DIGITS,
+    MINORS,
+    NO_END,
+    Cluster,
+    ClusterQuerySet,
+    Origin,
+)
 from portal.inventory.models.parts import Attachment, Database, Extension, Node, Part, PartName
 from portal.inventory.models.places import (
     PRODUCTION,
@@ -19,6 +29,8 @@ __all__ = [
     "ACTIVE",
     "GONE",
     "INACTIVE",
+    "MAJOR_DIGITS",
+    "MINORS",
     "NO_END",
     "PRODUCTION",
     "Area",

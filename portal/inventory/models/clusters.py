@@ -25,6 +25,9 @@ GONE: Final = "GONE"
 # Keys of order are never empty, so that PostgreSQL can compare whole rows with an index (portal.web.paging).
 NO_END: Final = datetime(9999, 12, 31, tzinfo=UTC)
 _STEP: Final = 100_000
+# Places of one major version in the order of versions (see `_version_key`), and how many of its digits count.
+MINORS: Final = 10_000
+MAJOR_DIGITS: Final = 4
 
 
 def _size_key() -> models.Expression:
@@ -171,6 +174,13 @@ class Cluster(models.Model):
             models.Index(fields=["topology", "name", "id"], name="cluster_by_topology"),
             models.Index(fields=["support_phase", "name", "id"], name="cluster_by_phase"),
             models.Index(fields=["support_order", "name", "id"], name="cluster_by_support"),
+            # What each service's clusters have: the values of its filters, without reading the clusters.
+            models.Index(fields=["service", "environment"], name="cluster_offers_environment"),
+            models.Index(fields=["service", "shown_status"], name="cluster_offers_status"),
+            models.Index(fields=["service", "version_major"], name="cluster_offers_version"),
+            models.Index(fields=["service", "topology"], name="cluster_offers_topology"),
+            models.Index(fields=["service", "support_phase"], name="cluster_offers_phase"),
+            models.Index(fields=["service"], name="cluster_unread_of", condition=Q(read_at=None, gone_at=None)),
             # Read in the list of resources, each time for all of them.
             models.Index(fields=["resource_id"], name="cluster_resource"),
             models.Index(fields=["ip_address"], name="cluster_address", opclasses=["varchar_pattern_ops"]),

@@ -7,7 +7,10 @@ from urllib.parse import quote
 import pytest
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.home.cluster_list import EXPORTED, cell
+from portal.inventory.models import Grant
+from portal.inventory.queries import MOST_VALUES
 from tests.browsing import signed_in
 from tests.cast import Cast, cluster
 from tests.markup import Page
@@ -67,6 +70,33 @@ def test_every_order_goes_both_ways_over_pages_without_losing_a_row(cast: Cast, 
     assert walked[f"-{sort}"] == walked[sort][::-1]
 
 
+@pytest.mark.parametrize("order", ["version", "-version"])
+def test_a_version_is_found_in_the_order_of_versions_however_odd_it_is(cast: Cast, order: str) -> None:
+    versions = ["9.6", "16.4", "16.99999", "16", "v16.1", "16beta.2", "1234567.8", "odd", "odd.7", "", "8.4.22"]
+    for number, version in enumerate(versions):
+        cluster(cast.service, number, name=f"c{number:02}", version=version)
+    for major in {version.split(".")[0] for version in versions} - {""}:
+        expected = [f"c{number:02}" for number, version in enumerate(versions) if version.split(".")[0] == major]
+        assert sorted(names(cast, f"version={major}&sort={order}")) == expected
+        more = [f"c{number:02}" for number, version in enumerate(versions) if version.split(".")[0] in {major, "9"}]
+        assert sorted(names(cast, f"version={major}&version=9&sort={order}")) == more
+    assert names(cast, "version=16&version=9&sort=version") == ["c00", "c03", "c01", "c02"]
+
+
+@pytest.mark.parametrize("view", ["status=ACTIVE&sort=status", "topology=HA&sort=-topology", "version=16&sort=version"])
+def test_an_order_by_what_a_filter_has_settled_pages_on(cast: Cast, view: str) -> None:
+    for number in range(70):
+        cluster(cast.service, number, name=f"c{number:02}", topology="HA")
+    cluster(cast.service, 70, name="c70", topology="STANDALONE", status="INACTIVE", version="17")
+    page = Page.of(signed_in(cast.support).get(f"/clusters/?{view}").content)
+    following = page.all("a", rel="next")[0].attributes["href"]
+    rest = Page.of(signed_in(cast.support).get(f"/clusters/{following}").content)
+    shown = [
+        row.all("strong")[0].text for part in (page, rest) for row in part.all("tr") if "data-id" in row.attributes
+    ]
+    assert shown == sorted((f"c{number:02}" for number in range(70)), reverse="=-" in view)
+
+
 def test_two_addresses_that_mean_the_same_have_one_canonical_address(three: Cast) -> None:
     found = {
         Page.of(signed_in(three.support).get(f"/clusters/?{query}").content)
@@ -75,6 +105,58 @@ def test_two_addresses_that_mean_the_same_have_one_canonical_address(three: Cast
         for query in ("version=16&version=9&q=&x=1", "sort=name&version=9&version=16", "version=9&version=16&version=9")
     }
     assert found == {"http://testserver/clusters/?version=9&version=16"}
+
+
+def offered(person: User, query: str = "") -> dict[str, list[str]]:
+    """What the filters of the list offer, but for the services."""
+    values: dict[str, list[str]] = {}
+    for box in Page.of(signed_in(person).get(f"/clusters/?{query}").content).all("input", type="checkbox"):
+        values.setdefault(box.attributes["name"], []).append(box.attributes["value"])
+    return {name: told for name, told in values.items() if name != "service"}
+
+
+def test_filters_offer_what_the_clusters_that_one_may_see_have_and_nothing_of_others(three: Cast) -> None:
+    """Even the only value that another team's clusters have would tell of them."""
+    mine = {"environment": ["DEVELOPMENT"], "status": ["ACTIVE", "INACTIVE"], "version": ["16", "9"]}
+    assert offered(three.developer) == {**mine, "topology": ["STANDALONE"], "support": ["STANDARD"]}
+    theirs = {"environment": ["DEVELOPMENT"], "status": ["ACTIVE", "GONE"], "version": ["16"], "topology": ["HA"]}
+    assert offered(three.stranger) == theirs
+    everything = {
+        "environment": ["DEVELOPMENT"],
+        "status": ["ACTIVE", "GONE", "INACTIVE"],
+        "version": ["16", "9"],
+        "topology": ["HA", "STANDALONE"],
+        "support": ["STANDARD"],
+    }
+    assert offered(three.support) == offered(three.administrator) == everything
+    # Both services, the values of each once; and whoever has no service is offered nothing.
+    assert offered(three.approver2) == everything
+    Grant.objects.all().delete()
+    assert offered(three.developer) == {}
+
+
+def test_what_is_chosen_is_offered_as_long_as_it_is_chosen(three: Cast) -> None:
+    assert offered(three.developer, "topology=HA&topology=ODD")["topology"] == ["HA", "ODD", "STANDALONE"]
+
+
+def test_a_filter_offers_so_many_values_and_no_more(cast: Cast) -> None:
+    for number in range(MOST_VALUES + 5):
+        cluster((cast.service, cast.other_service)[number % 2], number, version=f"{100 + number}")
+    first = [str(100 + number) for number in range(MOST_VALUES)]
+    assert offered(cast.support)["version"] == offered(cast.approver2)["version"] == first[::-1]
+
+
+def test_a_filter_says_what_it_does_not_find_only_of_clusters_that_one_may_see(three: Cast) -> None:
+    cluster(three.other_service, 5, name="elder", version="", topology="")
+    words = "Some clusters were not read yet"
+    told = {
+        (who.email.partition("@")[0], query): words in signed_in(who).get(f"/clusters/?{query}").content.decode()
+        for who in (three.developer, three.stranger, three.support)
+        for query in ("version=16", "topology=HA", "status=ACTIVE")
+    }
+    assert {key for key, said in told.items() if said} == {
+        (who, query) for who in ("stranger", "support") for query in ("version=16", "topology=HA")
+    }
 
 
 def exported(cast: Cast, query: str = "", *, team: bool = False) -> list[list[str]]:
