@@ -31,7 +31,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from benchmarks.clusters import memory, start
+from benchmarks.ground import memory, start
 
 SIZES = (1_000, 10_000)
 PAGE = 200
@@ -293,7 +293,7 @@ def main() -> int:
     """Run it with servers of its own."""
     with upstream() as address:
         folder = Path(tempfile.mkdtemp(prefix="portal-bench-"))
-        stop = start(folder)
+        _, stop = start(folder)
         try:
             django.setup()
             return 0 if run(address) else 1

@@ -89,6 +89,11 @@ def start(folder: Path) -> tuple[servers.Postgres, Callable[[], object]]:
     return postgres, lambda: processes.stop(process, postgres.ends_with)
 
 
+def memory() -> float:
+    """What the process holds now, in MB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 def settle() -> None:
     """Bring Django up."""
     django.setup()

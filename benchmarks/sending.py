@@ -23,7 +23,7 @@ import django
 from django.core.management import call_command
 from django.db import connection
 
-from benchmarks.clusters import start
+from benchmarks.ground import start
 from sandbox import commands, processes, servers
 from tests import sandbox_server
 
@@ -116,7 +116,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="portal-bench-"))
     with ExitStack() as ends:
         ends.callback(shutil.rmtree, folder, ignore_errors=True)
-        ends.callback(start(folder))
+        ends.callback(start(folder)[1])
         redis = servers.Redis(folder / "redis", processes.free_port(), secrets.token_urlsafe(), durable=False)
         broker = redis.start(subprocess.DEVNULL)
         ends.callback(processes.stop, broker)
