@@ -7,6 +7,7 @@ from typing import Final
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
+from portal.catalog.kinds import KINDS
 from portal.inventory.models import ACTIVE, INACTIVE, Cluster
 from portal.inventory.sync import want
 from portal.operations import concerns
@@ -45,6 +46,7 @@ def compare() -> int:
         if operation.left is None:
             rows.update(left=_seen(cluster), compared_at=cluster.changed_at)
             concerns.close(_open(cluster), "A newer operation has ended since.")
+            _tell(operation, cluster, _missing(operation, cluster))
         else:
             _tell(operation, cluster, _difference(operation, cluster, operation.left))
             rows.update(compared_at=cluster.changed_at)
@@ -102,10 +104,21 @@ def _difference(operation: Operation, cluster: Cluster, left: Mapping[str, objec
     return f"{told[0].upper()}{told[1:]}. The last operation here, “{operation.title}”, left it otherwise."
 
 
+def _missing(operation: Operation, cluster: Cluster) -> str:
+    """What ITCare says was done and the cluster does not show, in words; empty where it does, or cannot show it."""
+    kind = KINDS.get(operation.kind)
+    settled = cluster.gone_at is not None or cluster.status in {ACTIVE, INACTIVE}
+    if operation.state != State.SUCCEEDED or kind is None or not kind.effect_shows or not settled:
+        return ""
+    if kind.effect(operation.parameters, cluster):
+        return ""
+    return f"ITCare says that “{operation.title}” succeeded, and the cluster does not show it."
+
+
 def _tell(operation: Operation, cluster: Cluster, words: str) -> None:
     """Raise the concern, or close it; what somebody has noted is not told again."""
     if not words:
-        concerns.close(_open(cluster), "The cluster is again as the last operation left it.")
+        concerns.close(_open(cluster), "The cluster is as the last operation left it.")
         return
     noted = Concern.objects.filter(situation=Situation.DRIFT, cluster=cluster, closed_by__isnull=False, words=words)
     if noted.exists():

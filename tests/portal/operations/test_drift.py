@@ -94,6 +94,16 @@ def test_what_differs_is_told_and_closed_when_it_no_longer_does(
     assert "Not as the portal left it." not in page.text
 
 
+def test_a_success_that_the_cluster_does_not_show_is_told(cast: Cast, upstream: Sandbox) -> None:
+    cluster = placed(upstream, cast.service, TARGET, name="target")
+    operation = followed(sent(approved(cast, "resize", cluster, {"sizing": "4cpu8gb"})))
+    assert operation.state == "succeeded"
+    upstream.change_cluster(TARGET, sizing="2cpu4gb")
+    look()
+    words = "ITCare says that “Resize target to 4 CPU, 8 GB” succeeded, and the cluster does not show it."
+    assert told() == [(words, True)]
+
+
 def test_what_somebody_noted_is_not_told_again_but_another_difference_is(
     cast: Cast, upstream: Sandbox, resized: Operation
 ) -> None:
