@@ -8,6 +8,7 @@ from django.db.models import Model
 from django.db.models.functions import Now
 
 from portal import itcare
+from portal.inventory.keep import text
 from portal.inventory.models import Attachment, Cluster, Database, Extension, Node, Part, PartName
 
 Reader = Callable[[itcare.Client, Cluster], tuple[type[Model], list[Model]]]
@@ -57,15 +58,15 @@ def _nodes(client: itcare.Client, cluster: Cluster) -> tuple[type[Model], list[M
         Node(
             cluster=cluster,
             upstream_id=node.id,
-            name=_text(node.name, 200),
-            status=_text(node.status, 40),
+            name=text(node.name, 200),
+            status=text(node.status, 40),
             cpu=node.cpu,
             ram=node.ram,
             storage=node.storage,
-            ip_address=_text(node.ip_address, 64),
-            zone=_text(node.label_availability_zone, 100),
-            data_center=_text(node.label_data_center, 100),
-            os_name=_text(node.os_name, 100),
+            ip_address=text(node.ip_address, 64),
+            zone=text(node.label_availability_zone, 100),
+            data_center=text(node.label_data_center, 100),
+            os_name=text(node.os_name, 100),
         )
         for node in client.nodes(cluster.upstream_id)
     ]
@@ -73,7 +74,7 @@ def _nodes(client: itcare.Client, cluster: Cluster) -> tuple[type[Model], list[M
 
 def _databases(client: itcare.Client, cluster: Cluster) -> tuple[type[Model], list[Model]]:
     return Database, [
-        Database(cluster=cluster, name=_text(database.name, 200)) for database in client.databases(cluster.upstream_id)
+        Database(cluster=cluster, name=text(database.name, 200)) for database in client.databases(cluster.upstream_id)
     ]
 
 
@@ -81,10 +82,10 @@ def _extensions(client: itcare.Client, cluster: Cluster) -> tuple[type[Model], l
     return Extension, [
         Extension(
             cluster=cluster,
-            name=_text(extension.name, 200),
-            version=_text(extension.version, 100),
-            comment=_text(extension.comment, 500),
-            link=_text(extension.link, 500),
+            name=text(extension.name, 200),
+            version=text(extension.version, 100),
+            comment=text(extension.comment, 500),
+            link=text(extension.link, 500),
             requires_restarting=extension.requires_restarting,
         )
         for extension in client.extensions(cluster.upstream_id)
@@ -96,21 +97,17 @@ def _networks(client: itcare.Client, cluster: Cluster) -> tuple[type[Model], lis
         Attachment(
             cluster=cluster,
             upstream_id=network.id,
-            name=_text(network.technical_id or network.network_short_description, 200),
-            cidr=_text(network.cidr, 64),
-            mask=_text(network.mask, 64),
-            gateway=_text(network.gateway, 64),
-            ip_address=_text(network.ip_address, 64),
-            region=_text(network.region, 40),
-            area=_text(network.area, 40),
-            scope=_text(network.scope, 40),
+            name=text(network.technical_id or network.network_short_description, 200),
+            cidr=text(network.cidr, 64),
+            mask=text(network.mask, 64),
+            gateway=text(network.gateway, 64),
+            ip_address=text(network.ip_address, 64),
+            region=text(network.region, 40),
+            area=text(network.area, 40),
+            scope=text(network.scope, 40),
         )
         for network in client.networks_of(cluster.upstream_id)
     ]
-
-
-def _text(value: str | None, length: int) -> str:
-    return (value or "")[:length]
 
 
 READERS: Final[Mapping[PartName, Reader]] = {

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from portal import itcare
 from portal.catalog.kinds import KINDS
-from portal.inventory import sync
+from portal.inventory import reading, resources
 from portal.inventory.models import Cluster
 from portal.operations.actions import note
 from portal.operations.leases import claim, look_again
@@ -93,8 +93,8 @@ def _cluster(client: itcare.Client, operation: Operation, *, removed: bool) -> C
     """Read the cluster as it is now; a failure is left to the next reading of the inventory."""
     try:
         if operation.cluster is None:
-            return sync.find(client, name=operation.name, service=operation.service)
-        sync.read_cluster(client, operation.cluster, removed=removed)
+            return resources.find(client, name=operation.name, service=operation.service)
+        reading.read_cluster(client, operation.cluster, removed=removed)
     except itcare.ItcareError as error:
         logger.warning("The cluster of operation %s was not read: %s", operation.pk, error.sentence)
     return operation.cluster

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from portal import itcare
 from portal.audit.record import record
-from portal.inventory import sync
+from portal.inventory import resources
 from portal.inventory.models import ACTIVE, Cluster
 from portal.operations.actions import note
 from portal.operations.leases import claim, look_again
@@ -106,7 +106,7 @@ def _made(client: itcare.Client, operation: Operation, attempt: Attempt) -> Clus
     """The cluster that a create has made, if it is there, newer than the watermark, and active."""
     if operation.kind != "create":
         return None
-    cluster = sync.find(client, name=operation.name, service=operation.service)
+    cluster = resources.find(client, name=operation.name, service=operation.service)
     if cluster is None or cluster.creation_time is None or not _after(cluster.creation_time, attempt):
         return None
     return cluster if cluster.status == ACTIVE else None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from portal.changes import decide
 from portal.changes.models import Change
-from portal.inventory import sync
+from portal.inventory import lists, reading, resources
 from portal.inventory.models import Cluster
 from portal.operations import follow, send
 from portal.operations.models import Operation
@@ -29,16 +29,16 @@ class World:
 
 def make(cast: Cast) -> World:
     """Make requests and operations in several states, and a cluster that ITCare has told everything about."""
-    sync.sync_lists(client())
+    lists.sync_lists(client())
     ended = finish(queued(cast.developer, cast.approver, name="ended0001"))
     rejected = pending(cast.developer, name="rejected01")
     decide.reject(rejected, cast.approver, "Too large for what it is for.")
     assert ended.cluster is not None
-    sync.read_cluster(client(), ended.cluster)
+    reading.read_cluster(client(), ended.cluster)
     # As long as a name may be.
     running = queued(cast.developer, cast.approver, name="long" * 15)
     send.send(running.pk)
-    busy = sync.find(client(), name=running.name, service=running.service)
+    busy = resources.find(client(), name=running.name, service=running.service)
     Operation.objects.filter(pk=running.pk).update(cluster=busy)
     return World(
         drafted=draft(cast.developer, name="drafted01"),

@@ -8,7 +8,7 @@ import pytest
 from django.db.models.functions import Now
 from pytest_django import Settings
 
-from portal.inventory import sync
+from portal.inventory import lists, reading
 from portal.inventory.models import Cluster, Part, PartName
 from portal.inventory.parts import READERS, read_parts
 from portal.operations import history
@@ -37,7 +37,7 @@ def fault(part: str, what: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def known(small: Sandbox) -> Cluster:
     """A cluster that has been read with all its parts, an hour ago."""
-    sync.sync_lists(client())
+    lists.sync_lists(client())
     row = Cluster.objects.get(upstream_id=FIRST)
     read(row)
     Part.objects.update(read_at=Now() - timedelta(hours=1))
@@ -45,7 +45,7 @@ def known(small: Sandbox) -> Cluster:
 
 
 def read(row: Cluster) -> None:
-    sync.read_cluster(client(), row)
+    reading.read_cluster(client(), row)
     history.read(client(), row)
 
 
@@ -124,7 +124,7 @@ def test_parts_are_read_although_the_cluster_itself_could_not_be(small: Sandbox,
 
 def test_nothing_more_is_asked_where_nobody_answers(small: Sandbox, known: Cluster) -> None:
     small.stop()
-    sync.read_cluster(client(), known)
+    reading.read_cluster(client(), known)
     assert Part.objects.exclude(failed="").count() == 0
     assert fresh(known) == dict.fromkeys(PartName.values, False)
 
