@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
@@ -25,10 +26,11 @@ def read_cluster(client: itcare.Client, cluster: Cluster, *, parts: bool = True,
 
     A second answer "no such resource", some time after the first, marks it gone; the first one does after an operation
     that removed it. Any other failure leaves what is known and says why on the row; its parts are still read, unless
-    ITCare did not answer at all.
+    ITCare did not answer at all. Each of the two steps has the time of one call, so that both end long before the time
+    limits of whoever reads.
     """
     try:
-        told = read_now(client, cluster, removed=removed)
+        told = read_now(client.within(settings.ITCARE_TOTAL_SECONDS), cluster, removed=removed)
     except itcare.ItcareError as error:
         told = error.status is not None and not isinstance(error, itcare.NotFound)
     if told and parts:

@@ -1,6 +1,7 @@
 """Chooses which clusters to read next, and reads them: a pass takes few, a minute takes so many."""
 
 import logging
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
@@ -57,9 +58,17 @@ def any_waiting() -> bool:
 
 
 def read_waiting(client: itcare.Client, *, limit: int = READ_A_PASS) -> int:
-    """Read the clusters that wait for it, parts only where somebody waits; answers how many were tried."""
+    """Read the clusters that wait for it, parts only where somebody waits; answers how many were tried.
+
+    A pass whose time would not do for one more gives the rest back: a time limit of the worker would leave them claimed
+    although they were not tried.
+    """
     clusters = take_next(limit)
-    for cluster in clusters:
+    started = time.monotonic()
+    for number, cluster in enumerate(clusters):
+        if number and time.monotonic() - started > settings.LEASE_SECONDS - 2 * settings.ITCARE_TOTAL_SECONDS:
+            _give_back(clusters[number:])
+            return number
         try:
             read_cluster(client, cluster, parts=cluster.wanted_at is not None)
         except DatabaseError:
@@ -91,6 +100,12 @@ def take_next(limit: int) -> list[Cluster]:
 def take(cluster: Cluster) -> bool:
     """Claim the reading of a cluster: two that try at once read it once."""
     return Cluster.objects.filter(pk=cluster.pk, tried_at=cluster.tried_at).update(tried_at=Now()) == 1
+
+
+def _give_back(clusters: Sequence[Cluster]) -> None:
+    """Let others take what was claimed and not tried."""
+    for cluster in clusters:
+        Cluster.objects.filter(pk=cluster.pk).update(tried_at=cluster.tried_at)
 
 
 def _untried() -> Q:

@@ -192,17 +192,20 @@ def test_a_whole_reading_from_a_server_that_spells_everything_otherwise(db: None
         answer(204),  # no regions
         answer(200, [lone, {"name": "nameless numbers"}, None, "text", 7]),
         answer(200, page),
-        answer(200, {"name": "node01", "cpu": None}),
-        answer(200, body=b""),
-        answer(200, [None, {}, {"name": "hstore", "version": 1.8}]),
-        answer(404),
-        answer(200, [17, "18", None]),
     ]
+    parts = {
+        "nodes": answer(200, {"name": "node01", "cpu": None}),
+        "databases": answer(200, body=b""),
+        "extensions": answer(200, [None, {}, {"name": "hstore", "version": 1.8}]),
+        "networks": answer(404),
+        "versions": answer(200, [17, "18", None]),
+    }
     with scripted(*script) as server:
         settings.ITCARE_BASE_URL, settings.ITCARE_TOKEN_URL = server.url, f"{server.url}/token"
         read_lists()
+        server.by_end = parts
         row = read(5)
-        assert len(server.received) == len(script)
+        assert len(server.received) == len(script) + len(parts)
     assert list(Sync.objects.values_list("failed", flat=True).distinct()) == [""]
     assert (row.name, row.status, row.version, str(row.service), row.service and row.service.environment) == (
         "lone01",

@@ -49,3 +49,13 @@ def test_an_unchanged_list_writes_no_row(small: Sandbox) -> None:
     before = list(Cluster.objects.order_by("pk").values())
     resources.read_resources(client())
     assert list(Cluster.objects.order_by("pk").values()) == before
+
+
+def test_a_pass_whose_time_would_not_do_for_one_more_gives_the_rest_back(small: Sandbox, settings: Settings) -> None:
+    resources.read_resources(client())
+    settings.LEASE_SECONDS = 2 * settings.ITCARE_TOTAL_SECONDS
+    assert [waiting.read_waiting(client()), waiting.read_waiting(client())] == [1, 1]
+    assert Cluster.objects.filter(read_at__isnull=False).count() == 2
+    assert Cluster.objects.filter(read_at=None, tried_at=None).count() == 3
+    settings.LEASE_SECONDS = 600.0
+    assert waiting.read_waiting(client()) == 3
