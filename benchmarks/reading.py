@@ -26,7 +26,7 @@ class _Told:
 
 def per_cluster() -> dict[str, list[float]]:
     """Milliseconds for each cluster of the list, at both sizes: of the first reading, and of one that finds no news."""
-    read = import_module("portal.inventory.sync").read_resources
+    read = import_module("portal.inventory.resources").read_resources
     taken: dict[str, list[float]] = {}
     for size in SIZES:
         with on(size):

@@ -82,11 +82,15 @@ class Create(Kind):
         return [row for row in rows if row.new]
 
     def broken(self, parameters: Parameters, cluster: Cluster | None, service: Service) -> Sequence[str]:  # noqa: ARG002
-        """Return what stands in the way: the name was taken meanwhile, or the network is gone."""
+        """Return what stands in the way: the name was taken meanwhile, or service or network are offered no more."""
         sentences = [name_taken(parameters["name"])]
+        if service.unlisted_at:
+            sentences.append("ITCare does not list the service any more.")
         # Where the list could not be read (API.md A3) nothing is known of any network.
-        known = Network.objects.filter(upstream_id=parameters["network_id"])
-        if not known.exists() and Network.objects.filter(listed_at__isnull=False).exists():
+        known = Network.objects.filter(upstream_id=parameters["network_id"]).first()
+        if known and known.unlisted_at:
+            sentences.append("ITCare does not list the network any more.")
+        if known is None and Network.objects.filter(listed_at__isnull=False).exists():
             sentences.append("The network no longer exists.")
         return [sentence for sentence in sentences if sentence]
 

@@ -172,7 +172,7 @@ class CreateForm(KindForm):
                 "What you typed for this draft is not kept when you change it: type it again, or the portal makes one."
             )
             self.warnings.update(adm_password=sentence)
-        services = Service.objects.askable_by(self.user)
+        services = Service.objects.askable_by(self.user).offered()
         self._choices("service_id", [(service.upstream_id, service_words(service)) for service in services])
         self._choices("product_code", products.product_choices())
         self._choices("node_sizing", products.sizing_choices())
@@ -210,7 +210,7 @@ class CreateForm(KindForm):
         self.area_zones = {area.name: {zone.name for zone in zones if zone.area_id == area.pk} for area in areas}
 
     def _networks(self) -> None:
-        networks = list(Network.objects.all())
+        networks = list(Network.objects.offered())
         field = self.fields["network_id"]
         assert isinstance(field, forms.TypedChoiceField)  # noqa: S101 - for the type checker
         if all(network.listed_at is None for network in networks):

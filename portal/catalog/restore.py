@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 from portal import itcare
 from portal.catalog.base import Parameters, Row, Words
 from portal.catalog.on_cluster import ClusterKind, ConfirmedForm, known, major, must_be_active
-from portal.inventory import sync
+from portal.inventory import reading
 from portal.inventory.models import ACTIVE, Cluster, Service
 
 BEFORE, AFTER = "BEFORE", "AFTER"
@@ -187,7 +187,7 @@ class Restore(ClusterKind):
         """
         source = _source(parameters)
         if source and source != cluster and source.gone_at is None:
-            sync.read_now(client, source)
+            reading.read_now(client, source)
 
     def options(self, parameters: Parameters) -> Mapping[str, Any]:
         """Return source, stop and moment."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Subquery, prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -56,6 +56,8 @@ def detail(request: Request, cluster_id: int, part: str = OVERVIEW) -> HttpRespo
         .select_related("requester", "approver")
         .order_by("-pk")[:LATELY]
     )
+    # After what was asked for just now, and once for all that look at them.
+    prefetch_related_objects([cluster], "parts")
     readings = {reading.name: reading for reading in cluster.parts.all()}
     after = request.GET.get("after", "")
     mark = _stamp(cluster, part, lately, readings)

@@ -52,6 +52,8 @@ WORDS: Final = {
     "cluster.changed": "changed the protection of",
     "service.added": "made known the service",
     "service.changed": "changed the grants of",
+    "service.unlisted": "saw leave ITCare's list the service",
+    "network.unlisted": "saw leave ITCare's list the network",
 }
 
 

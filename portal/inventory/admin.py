@@ -48,7 +48,7 @@ class ServiceAdmin(AuditedAdmin):
     list_display = ("name", "upstream_id", "environment", "cloud_name")
     list_filter = ("environment", "grants__team")
     search_fields = ("name", "upstream_id")
-    readonly_fields = ("name", "environment", "cloud_name", "listed_at")
+    readonly_fields = ("name", "environment", "cloud_name", "listed_at", "unlisted_at")
     fields = ("upstream_id", *readonly_fields)
     inlines = (Grants,)
 

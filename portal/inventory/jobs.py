@@ -6,7 +6,7 @@ from typing import Final
 from django.conf import settings
 from django.db.models.functions import Now
 
-from portal.inventory import sync, tasks
+from portal.inventory import lists, tasks, waiting
 from portal.inventory.models import Cluster
 from portal.upstream.client import client
 from portal.web.hints import Nudger
@@ -24,19 +24,19 @@ class Reading:
 
     def lists(self) -> None:
         """Have the lists read that are due."""
-        if sync.lists_due():
+        if lists.lists_due():
             self._nudge(tasks.sync_lists)
-        if sync.lists_due(late=settings.SWEEP_PATIENCE_SECONDS):
-            sync.sync_lists(client())
+        if lists.lists_due(late=settings.SWEEP_PATIENCE_SECONDS):
+            lists.sync_lists(client())
 
     def clusters(self) -> None:
         """Have the clusters read that wait for it."""
-        if not sync.waiting():
+        if not waiting.any_waiting():
             return
         self._nudge(tasks.read_waiting, again=PASS_AGAIN)
         patience = Now() - timedelta(seconds=settings.SWEEP_PATIENCE_SECONDS)
         # The fill has always some that waited long: only when nobody reads at all it is the sweep's.
         nobody_reads = not Cluster.objects.filter(tried_at__gt=patience).exists()
-        late = sync.unread().filter(first_seen_at__lte=patience)
-        if sync.wanted().filter(wanted_at__lte=patience).exists() or (nobody_reads and late.exists()):
-            sync.read_waiting(client(), limit=FEW)
+        late = waiting.unread().filter(first_seen_at__lte=patience)
+        if waiting.wanted().filter(wanted_at__lte=patience).exists() or (nobody_reads and late.exists()):
+            waiting.read_waiting(client(), limit=FEW)

@@ -2,25 +2,25 @@
 
 from celery import shared_task
 
-from portal.inventory import sync
+from portal.inventory import lists, reading, waiting
 from portal.upstream.client import client
 
 
 @shared_task
 def read_cluster(cluster_id: int) -> None:
     """Read one cluster and its parts, if it still waits for that."""
-    cluster = sync.wanted().select_related("service").filter(pk=cluster_id).first()
-    if cluster is not None and sync.take(cluster):
-        sync.read_cluster(client(), cluster)
+    cluster = waiting.wanted().select_related("service").filter(pk=cluster_id).first()
+    if cluster is not None and waiting.take(cluster):
+        reading.read_cluster(client(), cluster)
 
 
 @shared_task
 def read_waiting() -> None:
     """Read some of the clusters that wait for it."""
-    sync.read_waiting(client())
+    waiting.read_waiting(client())
 
 
 @shared_task
 def sync_lists() -> None:
     """Read the lists that are due."""
-    sync.sync_lists(client())
+    lists.sync_lists(client())

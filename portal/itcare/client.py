@@ -6,8 +6,9 @@ between calls but connections.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
-from typing import TypeVar
+from typing import Self, TypeVar
 from urllib.parse import urlencode
 
 from portal.itcare import judging, reading
@@ -95,6 +96,18 @@ class Client:
             accept=self.assumptions.accept,
             as_action=self._action,
         )
+
+    def within(self, seconds: float) -> Self:
+        """Return this client, over the same connections, with less time for its reads.
+
+        Args:
+            seconds: for each read with its repetitions; more than this client gives changes nothing.
+        """
+        retry = self._caller.retry
+        other = copy(self)
+        caller = replace(self._caller, retry=replace(retry, budget=min(seconds, retry.budget)))
+        other._caller = caller  # noqa: SLF001 - of the same class
+        return other
 
     # Every read raises NotSent, Refused (with their kinds), Unauthenticated, Throttled, Unavailable or Unreadable.
 

@@ -36,7 +36,8 @@ def succeeded(status: int) -> bool:
 def of_read(outcome: Reply | Failure, correlation_id: str) -> ItcareError | None:
     """Return what is wrong with the outcome of a read, None when it is a whole answer."""
     if isinstance(outcome, Failure):
-        return Unavailable("ITCare does not answer.", correlation_id=correlation_id, reason=outcome.reason)
+        sentence = "ITCare did not answer in time." if outcome.late else "ITCare does not answer."
+        return Unavailable(sentence, correlation_id=correlation_id, reason=outcome.reason)
     if succeeded(outcome.status):
         return _broken_off(outcome, correlation_id)
     told = _told(outcome, correlation_id, ())

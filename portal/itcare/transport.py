@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from portal.itcare import reading
 
@@ -95,6 +95,11 @@ class Failure:
 
     sent: bool
     reason: str
+
+    @property
+    def late(self) -> bool:
+        """Whether it was sent, and no answer came within the limits of the call."""
+        return self.sent and self.reason in ("deadline", ReadTimeoutError.__name__)
 
 
 class DeadlinePassedError(TimeoutError):

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models.functions import Lower, Now
 
 from portal import itcare
-from portal.inventory import sync
+from portal.inventory import waiting
 from portal.inventory.models import Cluster
 from portal.operations import continuity, holds
 from portal.operations.models import Concern, Continuity, Hold, Situation
@@ -99,7 +99,7 @@ def _conclude(found: Sequence[itcare.Action], since: Sequence[itcare.Action], ne
         hold = own.select_for_update(of=("self",)).first()
         names = {(action.resource_name or "").lower() for action in since}
         named = Cluster.objects.present().annotate(lower=Lower("name")).filter(lower__in=names)
-        sync.want(list(named.values_list("pk", flat=True)))
+        waiting.want(list(named.values_list("pk", flat=True)))
         Continuity.objects.update(
             broken="",
             database=continuity.database(),

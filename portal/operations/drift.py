@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from portal.catalog.kinds import KINDS
 from portal.inventory.models import ACTIVE, INACTIVE, Cluster
-from portal.inventory.sync import want
+from portal.inventory.waiting import want
 from portal.operations import concerns
 from portal.operations.history import foreign
 from portal.operations.models import Concern, Operation, Situation

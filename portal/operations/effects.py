@@ -2,7 +2,7 @@
 
 from portal import itcare
 from portal.catalog.kinds import KINDS
-from portal.inventory import sync
+from portal.inventory import reading, resources
 from portal.inventory.models import Cluster
 from portal.operations.fitting import after
 from portal.operations.models import Attempt, Operation
@@ -29,7 +29,7 @@ def seen(client: itcare.Client, operation: Operation, attempt: Attempt) -> tuple
 
 def _made(client: itcare.Client, operation: Operation, attempt: Attempt) -> Cluster | None:
     """The cluster of that name, if its own page could be read and it is newer than the watermark."""
-    cluster = sync.find(client, name=operation.name, service=operation.service)
+    cluster = resources.find(client, name=operation.name, service=operation.service)
     if cluster is None or not cluster.read_at or cluster.read_failed:
         return None
     return cluster if cluster.creation_time and after(cluster.creation_time, attempt) else None
@@ -37,7 +37,7 @@ def _made(client: itcare.Client, operation: Operation, attempt: Attempt) -> Clus
 
 def _now(client: itcare.Client, cluster: Cluster) -> Cluster | None:
     try:
-        sync.read_now(client, cluster)
+        reading.read_now(client, cluster)
     except itcare.NotFound:
         # The first of two answers that it does not exist; only the second one counts.
         return None

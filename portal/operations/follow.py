@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from portal import itcare
 from portal.catalog.kinds import KINDS
-from portal.inventory import sync
+from portal.inventory import reading, resources, waiting
 from portal.inventory.models import Cluster
 from portal.operations import listed
 from portal.operations.actions import note
@@ -178,8 +178,8 @@ def _cluster(client: itcare.Client, operation: Operation, *, removed: bool) -> C
     """Read the cluster as it is now; a failure is left to the next reading of the inventory."""
     try:
         if operation.cluster is None:
-            return sync.find(client, name=operation.name, service=operation.service)
-        sync.read_cluster(client, operation.cluster, removed=removed)
+            return resources.find(client, name=operation.name, service=operation.service)
+        reading.read_cluster(client, operation.cluster, removed=removed)
     except itcare.ItcareError as error:
         logger.warning("The cluster of operation %s was not read: %s", operation.pk, error.sentence)
     return operation.cluster
@@ -205,5 +205,5 @@ def _go_on(operation: Operation, *, news: bool) -> None:
     rows = Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=State.RUNNING)
     rows.update(missed_at=None, changed_at=Now() if news else F("changed_at"))
     if news and operation.cluster_id:
-        sync.want([operation.cluster_id])
+        waiting.want([operation.cluster_id])
     look_again(operation, settings.FOLLOW_SECONDS)

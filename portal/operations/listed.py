@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from portal import itcare
-from portal.inventory import sync
+from portal.inventory import waiting
 from portal.operations import relapses
 from portal.operations.actions import note_all
 from portal.operations.leases import back_off, claim
@@ -159,7 +159,7 @@ def _note_news(numbers: list[int], actions: dict[int, itcare.Action]) -> int:
         rows = list(Operation.objects.filter(_wanted(), pk__in=numbers).select_for_update(skip_locked=True))
         news = note_all([(actions[row.upstream_action_id or 0], row) for row in rows])
         _go_on([row.pk for row in rows], news)
-    sync.want([row.cluster_id for row in rows if row.pk in news and row.cluster_id])
+    waiting.want([row.cluster_id for row in rows if row.pk in news and row.cluster_id])
     return len(rows)
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from portal import itcare
 from portal.catalog.base import Kind
 from portal.catalog.kinds import KINDS
-from portal.inventory import sync
+from portal.inventory import reading, resources
 from portal.inventory.models import Cluster
 from portal.operations import continuity, holds, outcome, released, unknown
 from portal.operations.leases import claim, hand_back, look_again
@@ -133,11 +133,11 @@ def _wait(operation: Operation, why: str, seconds: float, *, slower: bool = True
 def _look_first(client: itcare.Client, kind: Kind, operation: Operation) -> tuple[Reason, str] | None:
     """Read the cluster afresh and check revision and conditions; answers why it must not be sent, if so."""
     if operation.cluster is None:
-        sync.find(client, name=operation.name, service=None)
+        resources.find(client, name=operation.name, service=None)
         cluster = None
     else:
         # Not read means not checked: the caller waits.
-        sync.read_now(client, operation.cluster)
+        reading.read_now(client, operation.cluster)
         cluster = Cluster.objects.select_related("service").get(pk=operation.cluster.pk)
         if cluster.revision != operation.revision:
             return Reason.MOVED, "The cluster moved since the approval: what was approved no longer fits. Ask again."

@@ -17,7 +17,7 @@ from django.db.models.functions import Greatest, Now
 from portal import itcare
 from portal.audit.record import record
 from portal.catalog.kinds import KINDS
-from portal.inventory import sync
+from portal.inventory import waiting
 from portal.inventory.models import Cluster
 from portal.operations import concerns
 from portal.operations.actions import note
@@ -138,7 +138,7 @@ def succeed(operation: Operation, cluster: Cluster | None, effect: str) -> None:
         concerns.close_of(operation, words, *SEARCHING)
     if cluster is not None:
         # Its parts may have changed with it.
-        sync.want([cluster.pk])
+        waiting.want([cluster.pk])
 
 
 def fail(operation: Operation, attempt: Attempt) -> None:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from portal.changes import decide
 from portal.changes.models import Change
-from portal.inventory import sync
+from portal.inventory import lists, reading, resources
 from portal.inventory.models import Cluster
 from portal.operations import acts, follow, resolve, send
 from portal.operations.models import Action, Attempt, Concern, Operation, Situation
@@ -35,16 +35,16 @@ class World:
 
 def make(cast: Cast) -> World:
     """Make requests and operations in several states, and a cluster that ITCare has told everything about."""
-    sync.sync_lists(client())
+    lists.sync_lists(client())
     ended = finish(queued(cast.developer, cast.approver, name="ended0001"))
     rejected = pending(cast.developer, name="rejected01")
     decide.reject(rejected, cast.approver, "Too large for what it is for.")
     assert ended.cluster is not None
-    sync.read_cluster(client(), ended.cluster)
+    reading.read_cluster(client(), ended.cluster)
     # As long as a name may be.
     running = queued(cast.developer, cast.approver, name="long" * 15)
     send.send(running.pk)
-    busy = sync.find(client(), name=running.name, service=running.service)
+    busy = resources.find(client(), name=running.name, service=running.service)
     Operation.objects.filter(pk=running.pk).update(cluster=busy)
     return World(
         drafted=draft(cast.developer, name="drafted01"),
@@ -62,7 +62,7 @@ def make(cast: Cast) -> World:
 def _unclear(cast: Cast) -> Concern:
     """A delete whose answer was lost and for which several actions fit, and a create of which nothing is seen."""
     there = Cluster.objects.filter(read_at=None, service=cast.service).earliest("pk")
-    sync.read_cluster(client(), there)
+    reading.read_cluster(client(), there)
     row = bare(cast, kind="delete", name=there.name, title=f"Delete {there}", cluster=there)
     grace_passes(row)
     Attempt.objects.filter(operation=row).update(http_status=504, correlation_id="6f1c" * 9, watermark_at=Now())

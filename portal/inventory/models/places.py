@@ -12,6 +12,24 @@ from portal.accounts.models import Team, User
 PRODUCTION: Final = "PRODUCTION"
 
 
+class Listed(models.Model):
+    """What ITCare lists to choose from. A row stays when the list lacks it: clusters, requests and grants name it."""
+
+    listed_at = models.DateTimeField(null=True)
+    missed_at = models.DateTimeField(null=True, help_text="First of the whole lists since then that lack it.")
+    unlisted_at = models.DateTimeField(null=True, help_text="It has been lacking for long: it is offered no more.")
+
+    class Meta:
+        """One list that lacks it is no proof (SAFETY 3): nothing is unlisted that was not missed before."""
+
+        abstract = True
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(unlisted_at=None) | Q(missed_at__isnull=False), name="%(class)s_missed_before_unlisted"
+            )
+        ]
+
+
 class ServiceQuerySet(models.QuerySet["Service"]):
     """Services, narrowed to what a person may see, ask for or decide on."""
 
@@ -29,19 +47,22 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         """Services whose requests the person may decide."""
         return self.filter(granted(rights.teams_deciding(user)))
 
+    def offered(self) -> Self:
+        """Services that a cluster can be made in, as far as ITCare tells."""
+        return self.filter(unlisted_at=None)
 
-class Service(models.Model):
+
+class Service(Listed):
     """A place of ITCare in which clusters live; teams are granted services."""
 
     upstream_id = models.BigIntegerField(unique=True)
     name = models.CharField(max_length=200, blank=True)
     environment = models.CharField(max_length=40, blank=True)
     cloud_name = models.CharField(max_length=200, blank=True)
-    listed_at = models.DateTimeField(null=True)
 
     objects = ServiceQuerySet.as_manager()
 
-    class Meta:
+    class Meta(Listed.Meta):
         """Services read in the order of their names."""
 
         ordering = ["name", "upstream_id"]
@@ -117,7 +138,15 @@ class Zone(models.Model):
         return self.name
 
 
-class Network(models.Model):
+class NetworkQuerySet(models.QuerySet["Network"]):
+    """Networks, narrowed to those that can be chosen."""
+
+    def offered(self) -> Self:
+        """Networks that a cluster can be placed in, as far as ITCare tells."""
+        return self.filter(unlisted_at=None)
+
+
+class Network(Listed):
     """A network that a cluster can be placed in."""
 
     upstream_id = models.BigIntegerField(unique=True)
@@ -129,9 +158,10 @@ class Network(models.Model):
     environment = models.CharField(max_length=40, blank=True)
     scope = models.CharField(max_length=40, blank=True)
     free_addresses = models.BigIntegerField(null=True)
-    listed_at = models.DateTimeField(null=True)
 
-    class Meta:
+    objects = NetworkQuerySet.as_manager()
+
+    class Meta(Listed.Meta):
         """Networks read in the order of their names."""
 
         ordering = ["name", "upstream_id"]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from portal.accounts.models import User
 from portal.changes.models import Change
-from portal.inventory import sync
+from portal.inventory import reading
 from portal.inventory.models import Cluster, Grant, Service
 from portal.operations.models import Operation
 from portal.upstream.client import client
@@ -54,7 +54,7 @@ def placed(upstream: Sandbox, service: Service, number: int, **fields: object) -
     """A cluster at the stand-in, read into the inventory with its parts."""
     told = upstream.place_cluster(number, service_id=service.upstream_id, **fields)
     row = Cluster.objects.create(upstream_id=number, name=told["name"], service=service)
-    sync.read_cluster(client(), row)
+    reading.read_cluster(client(), row)
     return Cluster.objects.select_related("service").get(pk=row.pk)
 
 

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from portal.audit.models import Entry
 from portal.catalog.create_form import CreateForm
-from portal.inventory import fallback, sync
+from portal.inventory import fallback, lists, reading
 from portal.inventory.models import Area, Attachment, Cluster, Network, Origin, Service, Sync
 from portal.operations.models import Operation
 from portal.operations.origins import settle_origins
@@ -31,13 +31,13 @@ TOKEN = answer(200, {"access_token": "t", "expires_in": 1200, "token_type": "bea
 def read_lists() -> None:
     """Read all lists, as if each were due."""
     Sync.objects.update(look_at=Now())
-    sync.sync_lists(client())
+    lists.sync_lists(client())
 
 
 def read(number: int = FIRST) -> Cluster:
     """Read one cluster with its parts, and return it as it is then."""
     row = Cluster.objects.get(upstream_id=number)
-    sync.read_cluster(client(), row)
+    reading.read_cluster(client(), row)
     return Cluster.objects.get(pk=row.pk)
 
 
@@ -54,7 +54,7 @@ def test_a_cluster_that_disappeared_keeps_its_last_state_and_is_told_of_once(sma
     before = read()
     small.remove_cluster(FIRST)
     assert read().gone_at is None
-    Cluster.objects.filter(pk=before.pk).update(missed_at=Now() - sync.GONE_AFTER)
+    Cluster.objects.filter(pk=before.pk).update(missed_at=Now() - reading.GONE_AFTER)
     after = read()
     assert after.gone_at is not None
     for name in ("name", "status", "version", "sizing", "topology", "ip_address", "storage", "service_id"):
@@ -192,17 +192,20 @@ def test_a_whole_reading_from_a_server_that_spells_everything_otherwise(db: None
         answer(204),  # no regions
         answer(200, [lone, {"name": "nameless numbers"}, None, "text", 7]),
         answer(200, page),
-        answer(200, {"name": "node01", "cpu": None}),
-        answer(200, body=b""),
-        answer(200, [None, {}, {"name": "hstore", "version": 1.8}]),
-        answer(404),
-        answer(200, [17, "18", None]),
     ]
+    parts = {
+        "nodes": answer(200, {"name": "node01", "cpu": None}),
+        "databases": answer(200, body=b""),
+        "extensions": answer(200, [None, {}, {"name": "hstore", "version": 1.8}]),
+        "networks": answer(404),
+        "versions": answer(200, [17, "18", None]),
+    }
     with scripted(*script) as server:
         settings.ITCARE_BASE_URL, settings.ITCARE_TOKEN_URL = server.url, f"{server.url}/token"
         read_lists()
+        server.by_end = parts
         row = read(5)
-        assert len(server.received) == len(script)
+        assert len(server.received) == len(script) + len(parts)
     assert list(Sync.objects.values_list("failed", flat=True).distinct()) == [""]
     assert (row.name, row.status, row.version, str(row.service), row.service and row.service.environment) == (
         "lone01",
@@ -228,7 +231,7 @@ def test_without_the_guessed_lists_choices_come_from_clusters_and_settings(
     start(without="services,networks,regions")
     read_lists()
     for row in Cluster.objects.all():
-        sync.read_cluster(client(), row)
+        reading.read_cluster(client(), row)
     read_lists()
     told = set(Cluster.objects.values_list("area", "zone"))
     assert {name for name, _ in told} < set(Area.objects.values_list("name", flat=True))
@@ -251,7 +254,7 @@ def test_the_form_works_without_the_guessed_lists(cast: Cast, start: Callable[..
     start(without="services,networks,regions")
     read_lists()
     for row in Cluster.objects.all():
-        sync.read_cluster(client(), row)
+        reading.read_cluster(client(), row)
     read_lists()
     known = Network.objects.order_by("upstream_id").values_list("upstream_id", flat=True)
     browser: Client = signed_in(cast.developer)
@@ -284,7 +287,7 @@ def test_the_other_number_is_tried_once_and_kept_where_it_works(small: Sandbox, 
     read_lists()
     row = Cluster.objects.get(other_id=FIRST)
     assert row.upstream_id != FIRST
-    sync.read_cluster(client(), row)
+    reading.read_cluster(client(), row)
     after = Cluster.objects.get(pk=row.pk)
     assert (after.upstream_id, after.other_id, after.read_failed) == (FIRST, row.resource_id, "")
     assert after.nodes.count() > 0

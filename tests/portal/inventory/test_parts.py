@@ -1,19 +1,29 @@
 """Parts of a cluster are read each for itself: what goes wrong with one leaves the others fresh (API.md 7.5)."""
 
-from collections.abc import Callable
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.db import DataError, connections, transaction
 from django.db.models.functions import Now
 from pytest_django import Settings
 
-from portal.inventory import sync
-from portal.inventory.models import Cluster, Part, PartName
+from portal.accounts.models import User
+from portal.inventory import lists, reading
+from portal.inventory.models import Cluster, Node, Part, PartName
 from portal.inventory.parts import READERS, read_parts
+from portal.inventory.refresh import refresh
 from portal.operations import history
 from portal.upstream.client import client
-from tests.sandbox_server import Sandbox
+from tests.browsing import signed_in
+from tests.markup import Page
+from tests.sandbox_server import Sandbox, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,7 +35,7 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"kind": "refuse", "status": 500}, "ITCare is not available at the moment."),
     ({"kind": "refuse", "status": 200, "body": 7}, "ITCare gave an answer that the portal does not understand."),
     # The portal waits for a second here, for half a minute elsewhere.
-    ({"kind": "late", "seconds": 5, "before": True}, "ITCare does not answer."),
+    ({"kind": "late", "seconds": 5, "before": True}, "ITCare did not answer in time."),
 ]
 
 
@@ -37,7 +47,7 @@ def fault(part: str, what: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def known(small: Sandbox) -> Cluster:
     """A cluster that has been read with all its parts, an hour ago."""
-    sync.sync_lists(client())
+    lists.sync_lists(client())
     row = Cluster.objects.get(upstream_id=FIRST)
     read(row)
     Part.objects.update(read_at=Now() - timedelta(hours=1))
@@ -45,7 +55,7 @@ def known(small: Sandbox) -> Cluster:
 
 
 def read(row: Cluster) -> None:
-    sync.read_cluster(client(), row)
+    reading.read_cluster(client(), row)
     history.read(client(), row)
 
 
@@ -124,22 +134,89 @@ def test_parts_are_read_although_the_cluster_itself_could_not_be(small: Sandbox,
 
 def test_nothing_more_is_asked_where_nobody_answers(small: Sandbox, known: Cluster) -> None:
     small.stop()
-    sync.read_cluster(client(), known)
+    reading.read_cluster(client(), known)
     assert Part.objects.exclude(failed="").count() == 0
     assert fresh(known) == dict.fromkeys(PartName.values, False)
 
 
-def test_what_failed_is_read_last_the_next_time(known: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    Part.objects.filter(name=PartName.NODES).update(failed="It took too long.")
-    order: list[str] = []
+def notes_of(row: Cluster, part: str) -> list[str]:
+    """What the part's page says beside what is known."""
+    reader, _ = User.objects.get_or_create(email="reader@example.com", defaults={"is_support": True})
+    page = Page.of(signed_in(reader).get(f"{row.get_absolute_url()}{part}/").content)
+    return [note.text for note in page.one("section", aria_labelledby="part").with_class("note")]
 
-    def noted(name: str, reader: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(*args: Any) -> Any:  # noqa: ANN401 - as the reader
-            order.append(name)
-            return reader(*args)
 
-        return wrapped
+def read_all(row: Cluster) -> None:
+    """Read a cluster in a thread, as a worker does beside the pages."""
+    try:
+        reading.read_cluster(client(), row)
+    finally:
+        connections.close_all()
 
-    monkeypatch.setattr("portal.inventory.parts.READERS", {name: noted(name, READERS[name]) for name in READERS})
-    read_parts(client(), known)
-    assert order == ["databases", "extensions", "networks", "nodes"]
+
+def test_one_that_hangs_for_half_a_minute_delays_no_other(small: Sandbox, known: Cluster) -> None:
+    small.set_faults(fault("extensions", {"kind": "late", "seconds": 30, "before": True}))
+    others = {name: name not in (PartName.EXTENSIONS, PartName.HISTORY) for name in PartName.values}
+    before, started = rows_of(known), time.monotonic()
+    with ThreadPoolExecutor(1) as worker:
+        under_way = worker.submit(read_all, known)
+        until(lambda: fresh(known) == others, seconds=10)
+        assert not under_way.done()
+        # Who opens the page meanwhile sees what there is, and starts no second reading beside the one that waits.
+        known.refresh_from_db()
+        assert not refresh(known)
+        assert notes_of(known, "nodes") == []
+        under_way.result(timeout=60)
+    assert 19 < time.monotonic() - started < settings.ITCARE_TOTAL_SECONDS + 5
+    assert (fresh(known), rows_of(known)) == (others, before)
+    assert list(Part.objects.exclude(failed="").values_list("name", "failed")) == [
+        ("extensions", "ITCare did not answer in time.")
+    ]
+    late = "The last reading failed: what is shown is from before. ITCare did not answer in time."
+    assert {part: notes_of(known, part) for part in TOLD} == {
+        part: [late] if part == PartName.EXTENSIONS else [] for part in TOLD
+    }
+
+
+def test_a_time_limit_of_the_worker_is_not_held_up_by_a_part_that_hangs(
+    small: Sandbox, known: Cluster, settings: Settings
+) -> None:
+    small.set_faults(fault("extensions", {"kind": "late", "seconds": 5, "before": True}))
+    settings.ITCARE_READ_SECONDS = settings.ITCARE_TOTAL_SECONDS = 4.0
+
+    def limit(*_: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    before = signal.signal(signal.SIGALRM, limit)
+    started = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, 2.0)
+    try:
+        with pytest.raises(SoftTimeLimitExceeded):
+            reading.read_cluster(client(), known)
+        assert time.monotonic() - started < 3.5
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("part")])
+    others = {name: name not in (PartName.EXTENSIONS, PartName.HISTORY) for name in PartName.values}
+    assert (fresh(known), Part.objects.exclude(failed="").count()) == (others, 0)
+
+
+def test_no_part_is_asked_for_within_a_transaction(small: Sandbox, known: Cluster) -> None:
+    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
+        read_parts(client(), known)
+    assert fresh(known) == dict.fromkeys(PartName.values, False)
+
+
+def test_a_part_that_cannot_be_written_down_leaves_the_others_fresh(
+    small: Sandbox, known: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise DataError
+
+    monkeypatch.setattr(Node.objects, "bulk_create", refuse)
+    before = rows_of(known)
+    read(known)
+    assert fresh(known) == {name: name != PartName.NODES for name in PartName.values}
+    assert rows_of(known) == before
+    assert Part.objects.get(name=PartName.NODES).failed == "The portal could not keep what ITCare told."

@@ -10,7 +10,7 @@ from portal.accounts.models import User
 from portal.audit.models import Entry
 from portal.catalog.kinds import KINDS
 from portal.changes import decide, submit
-from portal.inventory import sync
+from portal.inventory import lists
 from portal.inventory.models import Area, Cluster, Grant, Network, Region, Service, Sync
 from portal.operations import send
 from portal.operations.models import Operation
@@ -93,7 +93,7 @@ def test_a_wrong_grant_grants_nothing(cast: Cast, words: list[str], said: str) -
 def test_a_granted_service_gets_its_name_when_it_is_read(cast: Cast, small: Sandbox) -> None:
     grant("beta", "125")
     assert str(Service.objects.get(upstream_id=125)) == "Service 125"
-    sync.sync_lists(client())
+    lists.sync_lists(client())
     assert str(Service.objects.get(upstream_id=125)) == "ACME - BILLING - PROD"
 
 
@@ -105,7 +105,7 @@ def test_without_the_guessed_lists_a_cluster_can_be_asked_for_and_made(
         model.objects.all().delete()
     server = start(without="services,networks,regions")
     grant("alpha", "124")
-    sync.sync_lists(client())
+    lists.sync_lists(client())
     form = KINDS["create"].form(form_data(service_id="124", network_id="133"), user=cast.developer)
     assert form.is_valid(), form.errors
     change = draft(cast.developer, service_id="124", network_id="133")

@@ -10,8 +10,9 @@ from django.db.models.functions import Now
 from pytest_django import Settings
 
 from portal.catalog.targets import name_taken
-from portal.inventory import sync
+from portal.inventory import lists, reading, resources, waiting
 from portal.inventory.jobs import Reading
+from portal.inventory.keep import keep_cluster
 from portal.inventory.models import Area, Cluster, Network, Region, Service, Sync
 from portal.itcare import Client
 from portal.upstream.client import client
@@ -37,17 +38,17 @@ def envelope(content: list[dict[str, Any]], total: int) -> dict[str, Any]:
 def read_lists() -> None:
     """Read all lists, as if each were due."""
     Sync.objects.update(look_at=Now())
-    sync.sync_lists(client())
+    lists.sync_lists(client())
 
 
 def read(number: int = FIRST) -> Cluster:
     """Read one cluster with its parts, because somebody waits."""
-    sync.read_cluster(client(), Cluster.objects.get(upstream_id=number))
+    reading.read_cluster(client(), Cluster.objects.get(upstream_id=number))
     return Cluster.objects.get(upstream_id=number)
 
 
 def test_the_lists_are_read(small: Sandbox) -> None:
-    assert sync.lists_due()
+    assert lists.lists_due()
     read_lists()
     service = Service.objects.get(upstream_id=125)
     assert (service.name, service.environment, service.production) == ("ACME - BILLING - PROD", "PRODUCTION", True)
@@ -61,7 +62,7 @@ def test_the_lists_are_read(small: Sandbox) -> None:
         (name, "") for name in ("networks", "regions", "resources", "services")
     ]
     assert Sync.objects.filter(read_at=None).count() == 0
-    assert not sync.lists_due()
+    assert not lists.lists_due()
 
 
 def test_the_sweep_alone_reads_lists_that_nobody_ever_read(small: Sandbox, settings: Settings) -> None:
@@ -76,7 +77,7 @@ def test_the_sweep_alone_reads_lists_that_nobody_ever_read(small: Sandbox, setti
 def test_what_is_not_due_is_not_read(small: Sandbox) -> None:
     read_lists()
     small.stop()
-    sync.sync_lists(client())
+    lists.sync_lists(client())
     assert Sync.objects.exclude(failed="").count() == 0
 
 
@@ -148,7 +149,7 @@ def test_a_list_that_shrinks_marks_nothing_gone(small: Sandbox, body: dict[str, 
     small.set_faults({"match": RESOURCES, "fault": {"kind": "refuse", "status": 200, "body": body}})
     for _ in range(3):
         read_lists()
-        sync.read_waiting(client())
+        waiting.read_waiting(client())
     assert Cluster.objects.filter(gone_at=None, missed_at=None).count() == 5
 
 
@@ -160,7 +161,7 @@ def test_a_cluster_is_gone_after_two_answers_some_time_apart(small: Sandbox) -> 
     def look() -> Cluster:
         read_lists()
         assert Cluster.objects.filter(wanted_at__isnull=False, upstream_id=FIRST).count() == 1
-        sync.read_waiting(client())
+        waiting.read_waiting(client())
         return Cluster.objects.get(upstream_id=FIRST)
 
     row = look()
@@ -169,12 +170,12 @@ def test_a_cluster_is_gone_after_two_answers_some_time_apart(small: Sandbox) -> 
     # At once is not "some time apart".
     assert look().gone_at is None
     assert name_taken(row.name) != ""
-    Cluster.objects.update(missed_at=Now() - sync.GONE_AFTER)
+    Cluster.objects.update(missed_at=Now() - reading.GONE_AFTER)
     row = look()
     assert (row.gone_at is not None, row.look.word, name_taken(row.name)) == (True, "Gone", "")
     # What is gone is not asked for any more.
     read_lists()
-    assert not sync.wanted().filter(pk=row.pk).exists()
+    assert not waiting.wanted().filter(pk=row.pk).exists()
 
 
 def test_one_answer_that_it_does_not_exist_is_forgotten_when_it_is_found_again(small: Sandbox) -> None:
@@ -194,23 +195,23 @@ def test_what_was_gone_and_is_listed_again_is_back(small: Sandbox) -> None:
 def test_only_some_are_read_in_one_pass_and_the_waiting_first(small: Sandbox) -> None:
     read_lists()
     wanted = Cluster.objects.order_by("-pk")[0]
-    sync.want([wanted.pk])
-    assert sync.read_waiting(client(), limit=1) == 1
+    waiting.want([wanted.pk])
+    assert waiting.read_waiting(client(), limit=1) == 1
     wanted.refresh_from_db()
     assert (wanted.read_at is not None, wanted.parts_read_at is not None) == (True, True)
     assert Cluster.objects.filter(read_at=None).count() == 4
-    assert sync.read_waiting(client()) == 4
+    assert waiting.read_waiting(client()) == 4
     # Nobody waited for these: their parts are left for when somebody looks.
     assert Cluster.objects.filter(read_at__isnull=False, parts_read_at=None).count() == 4
-    assert sync.read_waiting(client()) == 0
+    assert waiting.read_waiting(client()) == 0
 
 
 def test_one_that_fails_is_not_tried_again_at_once(small: Sandbox) -> None:
     small.set_faults(answers(f"/databases/postgresql/{FIRST}", 403))
     read_lists()
-    assert [sync.read_waiting(client()) for _ in range(2)] == [5, 0]
-    Cluster.objects.update(tried_at=Now() - sync.RETRY_AFTER - timedelta(seconds=1))
-    assert sync.read_waiting(client()) == 1
+    assert [waiting.read_waiting(client()) for _ in range(2)] == [5, 0]
+    Cluster.objects.update(tried_at=Now() - waiting.RETRY_AFTER - timedelta(seconds=1))
+    assert waiting.read_waiting(client()) == 1
 
 
 def test_the_largest_number_that_is_understood_is_stored(small: Sandbox) -> None:
@@ -226,24 +227,24 @@ def test_what_the_database_does_not_take_is_not_in_the_way_of_others(
 ) -> None:
     read_lists()
     Cluster.objects.update(status="as it was")
-    sync.want(list(Cluster.objects.values_list("pk", flat=True)))
-    first = sync.wanted()[0]
-    keep, networks = sync._write, sync.read_networks
+    waiting.want(list(Cluster.objects.values_list("pk", flat=True)))
+    first = waiting.wanted()[0]
+    networks = lists.read_networks
 
     def write(row: Cluster, told: dict[str, object], **marks: object) -> None:
         if row.pk == first.pk:
             raise DataError
-        keep(row, told, **marks)
+        keep_cluster(row, told, **marks)
 
     def read_networks(itcare: Client) -> None:
         networks(itcare)
         raise DataError
 
-    monkeypatch.setattr(sync, "_write", write)
-    assert sync.read_waiting(client()) == 5
+    monkeypatch.setattr(reading, "keep_cluster", write)
+    assert waiting.read_waiting(client()) == 5
     assert list(Cluster.objects.filter(status="as it was").values_list("pk", flat=True)) == [first.pk]
-    monkeypatch.setattr(sync, "_write", keep)
-    monkeypatch.setattr(sync, "read_networks", read_networks)
+    monkeypatch.setattr(reading, "keep_cluster", keep_cluster)
+    monkeypatch.setattr(lists, "read_networks", read_networks)
     read_lists()
     assert dict(Sync.objects.exclude(failed="").values_list("name", "failed")) == {
         "networks": "The portal could not keep what ITCare told."
@@ -274,11 +275,11 @@ def test_hostile_values_are_cut_and_nothing_breaks(small: Sandbox) -> None:
 def test_a_cluster_is_found_by_its_name_and_service(small: Sandbox) -> None:
     name, number = (Caller(small).clusters()[0][key] for key in ("name", "serviceId"))
     own, other = (Service.objects.create(upstream_id=each) for each in (number, 9999))
-    assert sync.find(client(), name=name, service=other) is None
-    found = sync.find(client(), name=name.upper(), service=own)
+    assert resources.find(client(), name=name, service=other) is None
+    found = resources.find(client(), name=name.upper(), service=own)
     assert found is not None
     assert (found.name, found.service, found.read_at is not None) == (name, own, True)
-    assert sync.find(client(), name="nosuchname", service=None) is None
+    assert resources.find(client(), name="nosuchname", service=None) is None
 
 
 @pytest.mark.parametrize("without", ["services,networks,regions"])

@@ -3,7 +3,7 @@
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -71,10 +71,14 @@ def silence(connection: socket.socket) -> None:
 
 @dataclass
 class Scripted:
-    """Answers request after request from `script`; its last entry answers all further ones."""
+    """Answers request after request from `script`; its last entry answers all further ones.
+
+    What comes in no certain order is answered by the end of its path instead, from `by_end`.
+    """
 
     listener: socket.socket
     script: list[Answer] = field(default_factory=list)
+    by_end: Mapping[str, Answer] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list, repr=False)
     connections: int = 0
 
@@ -106,13 +110,16 @@ class Scripted:
                     headers[name.lower()] = value
                 body = stream.read(int(headers.get("content-length", "0")))
                 self.received.append(Received(method, path, headers, body, number))
-                reply = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+                reply = self.by_end.get(path.rpartition("/")[2]) or self._following()
                 if callable(reply):
                     reply(connection)
                     return
                 connection.sendall(reply)
                 if b"Content-Length" not in reply:
                     return
+
+    def _following(self) -> Answer:
+        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
 
 
 @contextmanager

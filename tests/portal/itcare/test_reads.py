@@ -1,6 +1,7 @@
 """Reads: repeated within a budget, understood calmly, and honest about what they could not see."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -23,6 +24,8 @@ from tests.portal.itcare.conftest import Setting
 from tests.portal.itcare.scripted import Answer, answer, cut, drip, drop, scripted, silence
 
 CLUSTER = {"id": 1, "internalResourceId": 7, "name": "newpostgre01", "version": 16, "storage": 40, "tlsEnabled": True}
+LATE = "ITCare did not answer in time."
+BROKEN = "ITCare's answer broke off."
 RESOURCE = {"id": 1, "internalResourceId": 7, "name": "newpostgre01", "path": "/databases/postgresql"}
 
 
@@ -94,17 +97,34 @@ def test_an_answer_that_broke_off_is_asked_for_again(bench: Setting) -> None:
 
 
 @pytest.mark.parametrize(
-    "endless",
+    ("endless", "sentence"),
     [
-        pytest.param(silence, id="silent"),
-        pytest.param(drip(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"), id="headers"),
-        pytest.param(drip(b"HTTP/1.1 200 OK\r\n\r\n", b" "), id="body of unknown length"),
+        pytest.param(silence, LATE, id="silent"),
+        pytest.param(drip(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"), BROKEN, id="headers"),
+        pytest.param(drip(b"HTTP/1.1 200 OK\r\n\r\n", b" "), BROKEN, id="body of unknown length"),
     ],
 )
-def test_a_read_ends_at_its_deadline(bench: Setting, endless: Answer) -> None:
+def test_a_read_ends_at_its_deadline(bench: Setting, endless: Answer, sentence: str) -> None:
     it = bench(endless, total=0.15)
-    assert type(failure_of(it.client)) is Unavailable
+    error = failure_of(it.client)
+    assert (type(error), error.sentence) == (Unavailable, sentence)
     assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+
+
+def test_a_read_is_given_less_time_and_never_more(bench: Setting) -> None:
+    it = bench(silence, total=5.0)
+    started = time.monotonic()
+    error = failure_of(it.client.within(0.2))
+    assert (type(error), error.sentence, time.monotonic() - started < 2) == (Unavailable, LATE, True)
+    it = bench(silence, total=0.1)
+    started = time.monotonic()
+    error = failure_of(it.client.within(60.0))
+    assert (type(error), error.sentence, time.monotonic() - started < 2) == (Unavailable, LATE, True)
+
+
+def test_a_connection_that_breaks_is_not_called_late(bench: Setting) -> None:
+    error = failure_of(bench(drop).client)
+    assert (type(error), error.sentence) == (Unavailable, "ITCare does not answer.")
 
 
 def test_a_refused_token_is_renewed_once(bench: Setting) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 
-from portal.inventory import sync
+from portal.inventory import reading, resources, waiting
 from portal.inventory.models import Cluster
 from portal.operations import concerns, drift, history
 from portal.operations.models import Concern, Operation
@@ -34,7 +34,7 @@ def resized(cast: Cast, upstream: Sandbox) -> Operation:
 def look() -> None:
     """Read the cluster as the sweep has it read, and compare."""
     drift.ask()
-    sync.read_cluster(client(), Cluster.objects.get(upstream_id=TARGET), parts=False)
+    reading.read_cluster(client(), Cluster.objects.get(upstream_id=TARGET), parts=False)
     drift.compare()
 
 
@@ -48,8 +48,8 @@ def test_a_cluster_is_read_once_more_when_its_operation_has_ended(cast: Cast, up
     operation = followed(sent(approved(cast, "resize", cluster, {"sizing": "4cpu8gb"})))
     assert (drift.compare(), operation.left) == (0, None)
     assert (drift.ask(), drift.ask()) == (1, 0)
-    assert list(sync.wanted().values_list("pk", flat=True)) == [cluster.pk]
-    sync.read_cluster(client(), cluster)
+    assert list(waiting.wanted().values_list("pk", flat=True)) == [cluster.pk]
+    reading.read_cluster(client(), cluster)
     assert (drift.ask(), drift.compare(), drift.compare()) == (0, 1, 0)
     operation.refresh_from_db()
     assert operation.left == {
@@ -143,11 +143,11 @@ def test_a_cluster_that_nobody_here_deleted_and_is_gone_is_told_with_the_actions
     assert resized.cluster is not None
     upstream.remove_cluster(TARGET)
     history.read(client(), resized.cluster)
-    sync.read_cluster(client(), resized.cluster)
+    reading.read_cluster(client(), resized.cluster)
     drift.compare()
     assert told() == []
-    Cluster.objects.update(missed_at=F("missed_at") - sync.GONE_AFTER)
-    sync.read_cluster(client(), Cluster.objects.get(pk=resized.cluster.pk))
+    Cluster.objects.update(missed_at=F("missed_at") - reading.GONE_AFTER)
+    reading.read_cluster(client(), Cluster.objects.get(pk=resized.cluster.pk))
     drift.compare()
     words = (
         "ITCare no longer knows the cluster. The last operation here, “Resize target to 4 CPU, 8 GB”, did not do that."
@@ -166,7 +166,7 @@ def test_a_cluster_that_was_deleted_here_is_as_it_was_left(cast: Cast, upstream:
 
 def test_half_a_list_takes_nothing_from_the_other_half(upstream: Sandbox, resized: Operation) -> None:
     upstream.set_faults(fault("refuse", match={"path": "/compute/resources"}, times=None, status=200, body=[]))
-    sync.read_resources(client())
+    resources.read_resources(client())
     assert Cluster.objects.filter(gone_at=None, missed_at=None).count() == Cluster.objects.count() == 1
     drift.compare()
     assert told() == []
