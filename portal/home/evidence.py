@@ -118,7 +118,7 @@ def _tried(attempt: Attempt) -> Tried:
         f"correlation id {attempt.correlation_id}" if attempt.correlation_id else "",
         f"action {attempt.upstream_action_id}" if attempt.upstream_action_id else "",
         f"newest action before it: {attempt.watermark_action_id}" if attempt.watermark_action_id else "",
-        attempt.message,
+        attempt.message.removesuffix("."),
     ]
     return Tried(
         number=attempt.number,
