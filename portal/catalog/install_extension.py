@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.db.models import Exists, OuterRef
 
 from portal import itcare
 from portal.catalog.base import KindForm, Parameters, Row, Words
-from portal.catalog.on_cluster import ClusterKind, known, must_be_active
-from portal.inventory.models import Cluster, Extension
+from portal.catalog.on_cluster import ClusterKind, known, must_be_active, tell, told_before, untold
+from portal.inventory.models import Cluster, Database, Extension, PartName
 
 
 class InstallExtensionForm(KindForm):
@@ -41,6 +42,8 @@ class InstallExtensionForm(KindForm):
         self.fields["extensions"].hints = {  # type: ignore[attr-defined]  # read by the field's template
             extension.name: extension.comment for extension in offered if extension.comment
         }
+        self.fields["dbname"].help_text = told_before(self.cluster, PartName.DATABASES)
+        self.fields["extensions"].help_text = told_before(self.cluster, PartName.EXTENSIONS)
         self._restarting = {extension.name for extension in offered if extension.requires_restarting}
 
     def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
@@ -88,13 +91,14 @@ class InstallExtension(ClusterKind):
         return [Row("Database", parameters["dbname"]), Row("Extensions", ", ".join(parameters["extensions"]))]
 
     def state_forbids(self, cluster: Cluster) -> str:
-        """The cluster must be active and must have told what it offers."""
-        if not cluster.parts_read_at:
-            return "ITCare has not told the databases and extensions of this cluster yet."
+        """ITCare must have told of a database and an extension, and the cluster be active."""
         # Both in one question: the cluster's page asks it each time.
-        both = Cluster.objects.filter(pk=cluster.pk, extensions__isnull=False, databases__isnull=False)
-        if not both.exists():
-            return "ITCare names no database or no extension for this cluster."
+        both = [Exists(model.objects.filter(cluster=OuterRef("pk"))) for model in (Database, Extension)]
+        database, extension = Cluster.objects.values_list(*both).get(pk=cluster.pk)
+        if not database:
+            return untold(cluster, PartName.DATABASES) or "ITCare names no database for this cluster."
+        if not extension:
+            return untold(cluster, PartName.EXTENSIONS) or "ITCare names no extension for this cluster."
         return must_be_active(cluster)
 
     def unfit(self, parameters: Parameters, cluster: Cluster) -> Sequence[str]:
@@ -107,16 +111,14 @@ class InstallExtension(ClusterKind):
         return sentences
 
     def look(self, client: itcare.Client, parameters: Parameters, cluster: Cluster | None) -> None:  # noqa: ARG002
-        """Forget databases and extensions that are gone; new ones are left to the next reading of the cluster.
+        """Read the databases and the extensions that are offered.
 
         Raises:
             ItcareError: as the client says.
         """
         found = known(cluster)
-        offered = [extension.name[:200] for extension in client.extensions(found.upstream_id)]
-        databases = [database.name[:200] for database in client.databases(found.upstream_id)]
-        found.extensions.exclude(name__in=offered).delete()
-        found.databases.exclude(name__in=databases).delete()
+        tell(client, found, PartName.EXTENSIONS)
+        tell(client, found, PartName.DATABASES)
 
     def options(self, parameters: Parameters) -> Mapping[str, Any]:
         """Return database and extensions as the API spells them."""

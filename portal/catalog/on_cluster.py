@@ -8,10 +8,17 @@ from django import forms
 
 from portal import itcare
 from portal.catalog.base import Kind, KindForm, Parameters
-from portal.inventory.models import ACTIVE, INACTIVE, Cluster, Service
+from portal.inventory.models import ACTIVE, INACTIVE, Cluster, Part, PartName, Service
+from portal.inventory.parts import read_part
 from portal.sealing import SecretText
 
 UNTOLD: Final = "ITCare has not told the status of this cluster."
+# What the choices of a form come from, in words.
+_TOLD_BY: Final[Mapping[PartName, str]] = {
+    PartName.VERSIONS: "which versions it offers",
+    PartName.EXTENSIONS: "which extensions it offers",
+    PartName.DATABASES: "which databases there are",
+}
 
 
 class ConfirmedForm(KindForm):
@@ -106,6 +113,45 @@ def major(cluster: Cluster) -> int:
     """Return the major version of PostgreSQL; 0 where ITCare has not told one that can be read."""
     digits = cluster.version.partition(".")[0]
     return int(digits) if digits.isascii() and digits.isdigit() else 0
+
+
+def untold(cluster: Cluster, name: PartName) -> str:
+    """Return why a part is not known where it holds nothing to choose; empty where ITCare told that there is nothing.
+
+    Only for a part that holds nothing. What ITCare told before may be asked for although the last reading failed, as
+    everything known of a cluster may: it is no guess, the form says that it is from before (`told_before`), and it is
+    read again just before anything is sent (`tell`).
+    """
+    part = _part(cluster, name)
+    if part and part.failed:
+        return f"ITCare did not tell {_TOLD_BY[name]}: {part.failed}"
+    return "" if part and part.read_at else f"ITCare has not told {_TOLD_BY[name]} yet."
+
+
+def told_before(cluster: Cluster | None, name: PartName) -> str:
+    """Return words for a form whose choices are from before, because the last reading of the part failed; else none."""
+    part = _part(cluster, name) if cluster else None
+    if part is None or not part.failed:
+        return ""
+    return f"From before: when it was last asked, ITCare did not tell {_TOLD_BY[name]}: {part.failed}"
+
+
+def tell(client: itcare.Client, cluster: Cluster, name: PartName) -> None:
+    """Read a part anew, just before something is sent that rests on it.
+
+    Raises:
+        ItcareError: it was not read, so nothing may be sent; its sentence says which part, and why.
+    """
+    try:
+        read_part(client, cluster, name)
+    except itcare.ItcareError as error:
+        error.sentence = f"ITCare did not tell {_TOLD_BY[name]}: {error.sentence}"
+        raise
+
+
+def _part(cluster: Cluster, name: PartName) -> Part | None:
+    # Not filtered by the database: a page that has read all parts asks for several of them.
+    return next((part for part in cluster.parts.all() if part.name == name), None)
 
 
 def change_reference() -> forms.CharField:

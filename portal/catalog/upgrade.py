@@ -7,8 +7,17 @@ from django import forms
 
 from portal import itcare
 from portal.catalog.base import KindForm, Parameters, Row, Words
-from portal.catalog.on_cluster import ClusterKind, change_reference, known, major, must_be_active
-from portal.inventory.models import Cluster
+from portal.catalog.on_cluster import (
+    ClusterKind,
+    change_reference,
+    known,
+    major,
+    must_be_active,
+    tell,
+    told_before,
+    untold,
+)
+from portal.inventory.models import Cluster, PartName
 
 
 class UpgradeForm(KindForm):
@@ -31,6 +40,7 @@ class UpgradeForm(KindForm):
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
         above = versions_above(self.cluster) if self.cluster else []
         field.choices = [("", "Choose"), *((str(version), f"PostgreSQL {version}") for version in above)]
+        field.help_text = told_before(self.cluster, PartName.VERSIONS)
 
 
 def versions_above(cluster: Cluster) -> list[int]:
@@ -67,9 +77,9 @@ class Upgrade(ClusterKind):
         return [row for row in rows if row.new]
 
     def state_forbids(self, cluster: Cluster) -> str:
-        """There must be a later version, and the cluster active."""
+        """There must be a later version that ITCare has told of, and the cluster active."""
         if not versions_above(cluster):
-            return "ITCare offers no later version for this cluster."
+            return untold(cluster, PartName.VERSIONS) or "ITCare offers no later version for this cluster."
         return must_be_active(cluster)
 
     def unfit(self, parameters: Parameters, cluster: Cluster) -> Sequence[str]:
@@ -83,9 +93,7 @@ class Upgrade(ClusterKind):
         Raises:
             ItcareError: as the client says.
         """
-        found = known(cluster)
-        found.offered_versions = list(client.versions(found.upstream_id))
-        found.save(update_fields=["offered_versions"])
+        tell(client, known(cluster), PartName.VERSIONS)
 
     def options(self, parameters: Parameters) -> Mapping[str, Any]:
         """Return the version, as the text that the API takes, and the reference if there is one."""

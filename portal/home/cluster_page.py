@@ -45,7 +45,7 @@ def detail(request: Request, cluster_id: int, part: str = OVERVIEW) -> HttpRespo
     """Show a part of one cluster; opening it asks for a fresh reading of what is older than a minute."""
     askable = Service.objects.askable_by(request.user).filter(pk=OuterRef("service"))
     rows = Cluster.objects.visible_to(request.user).select_related("service").annotate(askable=Exists(askable))
-    cluster = get_object_or_404(rows, pk=cluster_id)
+    cluster = get_object_or_404(rows.prefetch_related("parts"), pk=cluster_id)
     if refresh(cluster):
         refresh_history(cluster)
     lately = list(

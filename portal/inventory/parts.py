@@ -1,6 +1,7 @@
 """Reads the parts of a cluster, each for itself: one that fails leaves the others fresh (API.md 7.5)."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from django.db import transaction
@@ -21,12 +22,17 @@ def read_parts(client: itcare.Client, cluster: Cluster) -> None:
     """
     failed = set(Part.objects.filter(cluster=cluster).exclude(failed="").values_list("name", flat=True))
     for name in sorted([*READERS, PartName.VERSIONS], key=lambda name: name in failed):
-        read_part(client, cluster, name)
+        with suppress(itcare.ItcareError):
+            read_part(client, cluster, name)
     Cluster.objects.filter(pk=cluster.pk).update(parts_read_at=Now())
 
 
-def read_part(client: itcare.Client, cluster: Cluster, name: PartName) -> bool:
-    """Read one part and write it down with its time, or with why it was not read; answers whether it was."""
+def read_part(client: itcare.Client, cluster: Cluster, name: PartName) -> None:
+    """Read one part and write it down with its time, for somebody who must not go on without.
+
+    Raises:
+        ItcareError: it was not read; the part says why, and keeps what was known.
+    """
     try:
         if name == PartName.VERSIONS:
             versions = list(client.versions(cluster.upstream_id))
@@ -34,17 +40,17 @@ def read_part(client: itcare.Client, cluster: Cluster, name: PartName) -> bool:
             model, rows = READERS[name](client, cluster)
     except itcare.ItcareError as error:
         note_part(cluster, name, failed=error.sentence)
-        return False
+        raise
     with transaction.atomic():
         # The row lock makes two readings of one cluster follow each other instead of doubling its parts.
         Cluster.objects.select_for_update().only("pk").get(pk=cluster.pk)
         if name == PartName.VERSIONS:
             Cluster.objects.filter(pk=cluster.pk).update(offered_versions=versions)
+            cluster.offered_versions = versions
         else:
             model._default_manager.filter(cluster=cluster).delete()  # noqa: SLF001 - Django documents the name
             model._default_manager.bulk_create(rows)  # noqa: SLF001
         note_part(cluster, name)
-    return True
 
 
 def note_part(cluster: Cluster, name: PartName, *, failed: str = "") -> None:

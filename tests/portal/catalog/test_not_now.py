@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from portal.changes.models import Change
-from portal.inventory.models import Cluster, Database, Extension
+from portal.inventory.models import Cluster, Database, Extension, Part, PartName
 from portal.operations.models import Operation
 from tests.browsing import Silent, signed_in
 from tests.browsing import silent_itcare as silent_itcare  # noqa: PLC0414 - a fixture
 from tests.cast import Cast, cluster
-from tests.portal.catalog.asking import address, approved, ask, opened
+from tests.portal.catalog.asking import Values, address, approve, approved, ask, opened
 
 pytestmark = pytest.mark.django_db
 
@@ -28,19 +28,24 @@ LABELS = {
 STOPPED = "The cluster is stopped: start it first."
 UNTOLD = "ITCare has not told the status of this cluster."
 NOT_READ = "ITCare has not told enough about this cluster yet."
-NO_PARTS = "ITCare has not told the databases and extensions of this cluster yet."
-NO_EXTENSION = "ITCare names no database or no extension for this cluster."
+DOWN = "ITCare is not available at the moment."
 BUSY = "Another operation is under way on this cluster: wait until it has ended."
 
 
-def row(cast: Cast, *, parts: bool = True, **fields: object) -> Cluster:
-    """A cluster of which everything can be asked but to start it."""
+def row(cast: Cast, *, without: str = "", unread: str = "", failed: str = "", **fields: object) -> Cluster:
+    """A cluster of which everything can be asked but to start it.
+
+    One part may hold nothing, have never been read, or have failed when it was last read.
+    """
     now = datetime.now(UTC)
     told = {"node_count": 1, "offered_versions": [17], "backup_status": True, "read_at": now, "parts_read_at": now}
     made = cluster(cast.service, 1, **{**told, **fields})
-    if parts:
-        Database.objects.create(cluster=made, name="app")
-        Extension.objects.create(cluster=made, name="hstore")
+    for name, model in (("databases", Database), ("extensions", Extension)):
+        if name != without:
+            model._default_manager.create(cluster=made, name="hstore")
+    for name in PartName.values:
+        why = DOWN if name == failed else ""
+        Part.objects.create(cluster=made, name=name, read_at=None if name == unread else now, failed=why)
     return made
 
 
@@ -85,8 +90,8 @@ def test_a_cluster_that_runs_can_be_asked_for_everything_but_to_start(cast: Cast
         ("upgrade", {"offered_versions": []}, "ITCare offers no later version for this cluster."),
         ("upgrade", {"offered_versions": [15, 16]}, "ITCare offers no later version for this cluster."),
         ("install_extension", {"status": "INACTIVE"}, STOPPED),
-        ("install_extension", {"parts": False, "parts_read_at": None}, NO_PARTS),
-        ("install_extension", {"parts": False}, NO_EXTENSION),
+        ("install_extension", {"without": "databases"}, "ITCare names no database for this cluster."),
+        ("install_extension", {"without": "extensions"}, "ITCare names no extension for this cluster."),
         ("restore", {"status": "INACTIVE"}, STOPPED),
         ("restore", {"backup_status": False}, "No cluster of this version is active and backed up."),
         ("restore", {"version": ""}, "No cluster of this version is active and backed up."),
@@ -105,6 +110,61 @@ def test_it_is_said_in_the_menu_at_its_address_and_to_who_sends_it_all_the_same(
     answer = ask(cast.developer, kind, made, {})
     assert (answer.status, answer.notes) == (409, [f"This cannot be asked now. {why}"])
     assert (Change.objects.count(), silent_itcare.calls()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "words"),
+    [
+        ("upgrade", "versions", "which versions it offers"),
+        ("install_extension", "extensions", "which extensions it offers"),
+        ("install_extension", "databases", "which databases there are"),
+    ],
+)
+def test_what_itcare_did_not_tell_is_not_taken_for_nothing(cast: Cast, kind: str, part: str, words: str) -> None:
+    made = row(cast, without=part, unread=part, failed=part, offered_versions=[])
+    reading = made.parts.get(name=part)
+    not_told, not_yet = f"ITCare did not tell {words}: {DOWN}", f"ITCare has not told {words} yet."
+
+    def said(**fields: object) -> str:
+        Part.objects.filter(pk=reading.pk).update(**fields)
+        why = menu(cast, made)[LABELS[kind]]
+        assert opened(cast.developer, address(kind, made)).notes == [f"This cannot be asked now. {why}"]
+        answer = ask(cast.developer, kind, made, {})
+        assert (answer.status, answer.notes) == (409, [f"This cannot be asked now. {why}"])
+        return why
+
+    assert said() == not_told
+    assert said(read_at=datetime.now(UTC)) == not_told
+    assert said(read_at=None, failed="") == not_yet
+    reading.delete()
+    assert said() == not_yet
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "field", "values"),
+    [
+        ("upgrade", "versions", "target_version", {"target_version": "17"}),
+        ("install_extension", "extensions", "extensions", {"dbname": "hstore", "extensions": ["hstore"]}),
+        ("install_extension", "databases", "dbname", {"dbname": "hstore", "extensions": ["hstore"]}),
+    ],
+)
+def test_what_itcare_told_before_is_offered_and_said_to_be_from_before(
+    cast: Cast, silent_itcare: Silent, kind: str, part: str, field: str, values: Values
+) -> None:
+    made = row(cast, failed=part)
+    words = {"versions": "which versions it offers", "extensions": "which extensions it offers"}
+    told = f"ITCare did not tell {words.get(part, 'which databases there are')}: {DOWN}"
+    page = opened(cast.developer, address(kind, made)).page
+    hints = {each.attributes.get("id", ""): each.text for each in page.one("main").with_class("hint")}
+    assert hints[f"id_{field}_helptext"] == f"From before: when it was last asked, {told}"
+    assert [each for each in hints.values() if each.startswith("From before")] == [hints[f"id_{field}_helptext"]]
+    assert ask(cast.developer, kind, made, values).status == 303
+    # Whoever decides later is told the truth of that moment.
+    made.extensions.all().delete() if part == "extensions" else made.databases.all().delete()
+    Cluster.objects.filter(pk=made.pk).update(offered_versions=[])
+    answer = approve(cast.approver, Change.objects.get())
+    assert (answer.status, told in answer.page.one("main").text) == (409, True)
+    assert (Operation.objects.count(), silent_itcare.calls()) == (0, 0)
 
 
 def test_of_a_cluster_that_is_gone_nothing_can_be_asked(cast: Cast, silent_itcare: Silent) -> None:

@@ -169,21 +169,39 @@ def test_one_that_disappeared_is_asked_for_twice_before_it_counts_as_gone(
 
 
 @pytest.mark.parametrize(
-    ("kind", "unread", "values"),
+    ("kind", "unread", "values", "untold"),
     [
-        ("stop", f"/databases/postgresql/{TARGET}$", {}),
-        ("restore", f"/databases/postgresql/{SOURCE}$", RESTORE),
-        ("upgrade", f"/databases/postgresql/{TARGET}/versions$", UPGRADE),
-        ("install_extension", f"/databases/postgresql/{TARGET}/databases$", EXTEND),
-        ("install_extension", f"/databases/postgresql/{TARGET}/extensions$", EXTEND),
+        ("stop", f"/databases/postgresql/{TARGET}$", {}, ""),
+        ("restore", f"/databases/postgresql/{SOURCE}$", RESTORE, ""),
+        (
+            "upgrade",
+            f"/databases/postgresql/{TARGET}/versions$",
+            UPGRADE,
+            "ITCare did not tell which versions it offers: ",
+        ),
+        (
+            "install_extension",
+            f"/databases/postgresql/{TARGET}/databases$",
+            EXTEND,
+            "ITCare did not tell which databases there are: ",
+        ),
+        (
+            "install_extension",
+            f"/databases/postgresql/{TARGET}/extensions$",
+            EXTEND,
+            "ITCare did not tell which extensions it offers: ",
+        ),
     ],
 )
-def test_what_cannot_be_checked_waits(cast: Cast, upstream: Sandbox, kind: str, unread: str, values: Values) -> None:
+def test_what_cannot_be_checked_waits_and_says_why(
+    cast: Cast, upstream: Sandbox, kind: str, unread: str, values: Values, untold: str
+) -> None:
     placed(upstream, cast.service, SOURCE)
     operation = approved(cast, kind, placed(upstream, cast.service, TARGET, **EXTENSIBLE), values)
     upstream.set_faults(fault("refuse", times=None, match={"method": "GET", "path": unread}, status=500))
     row = sent(operation)
     assert (row.state, row.failures, upstream.writes()) == ("queued", 1, [])
+    assert row.message == f"{untold}ITCare is not available at the moment."
     upstream.set_faults()
     time_passes()
     assert (sent(row).state, len(upstream.writes())) == ("running", 1)
