@@ -171,6 +171,12 @@ class Cluster(models.Model):
             models.Index(fields=["topology", "name", "id"], name="cluster_by_topology"),
             models.Index(fields=["support_phase", "name", "id"], name="cluster_by_phase"),
             models.Index(fields=["support_order", "name", "id"], name="cluster_by_support"),
+            # Whose backup can be restored: looked for on the page of each cluster of that version.
+            models.Index(
+                fields=["version_major", "service", "name", "id"],
+                name="cluster_source",
+                condition=Q(backup_status=True, status=ACTIVE, gone_at=None),
+            ),
             # Read in the list of resources, each time for all of them.
             models.Index(fields=["resource_id"], name="cluster_resource"),
             models.Index(fields=["ip_address"], name="cluster_address", opclasses=["varchar_pattern_ops"]),
