@@ -63,6 +63,8 @@ class Restore(ClusterKind):
         source = source_of(parameters)
         if source is None or not fits(source, cluster):
             return ["The source is no longer active, backed up and of the same version."]
+        if source.service is None or source.service.upstream_id != self.copies_from(parameters):
+            return ["The source belongs to another service than when this was asked: it has to be asked again."]
         return [words for words in [outside(read(parameters["timestamp"]), source, cluster)] if words]
 
     def look(self, client: itcare.Client, parameters: Parameters, cluster: Cluster | None) -> None:
@@ -82,6 +84,10 @@ class Restore(ClusterKind):
             "stop": parameters["stop"],
             "timestamp": parameters["timestamp"],
         }
+
+    def copies_from(self, parameters: Parameters) -> int | None:
+        """Return the service of the source; None, and so never the right one, where the request did not keep it."""
+        return parameters.get("source_service_id")
 
     def also_holds(self, parameters: Parameters) -> Sequence[Cluster]:
         """The source must not change while it is read."""

@@ -133,6 +133,12 @@ class RestoreForm(ConfirmedForm):
                 self.add_error("timestamp", sentence)
         return data
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What is typed, and where the source was: the right to copy rests on that, so the digest must cover it."""
+        service = self.source.service if self.source else None
+        return {**super().parameters, "source_service_id": service.upstream_id if service else None}
+
     def _find(self, number: int | None, named: str) -> None:
         """Look for the one cluster that was chosen, or named, among those that fit."""
         assert self.cluster is not None  # noqa: S101 - for the type checker

@@ -184,6 +184,7 @@ def _page(
     pending = change.state == State.PENDING
     # A poll does not touch the sentences above the card.
     broken = submit.in_the_way(change, held=situation.held) if policy.is_open(change) and not live else []
+    why_not, why_not_approve = policy.verdicts(request.user, change) if pending else ("", "")
     own = not policy.why_not_own(request.user, change)
     context = {
         "change": change,
@@ -195,7 +196,8 @@ def _page(
         "form": form or ApproveForm(),
         "problem": problem,
         "broken": broken,
-        "why_not": policy.why_not_decide(request.user, change) if pending else "",
+        "why_not": why_not,
+        "why_not_approve": why_not_approve,
         "may_submit": own and change.state == State.DRAFT,
         "may_withdraw": own and policy.is_open(change),
         "ended": not policy.is_open(change) and (operation is None or operation.finished),
