@@ -5,11 +5,12 @@ from typing import Any, Final
 
 from django import forms
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from portal.catalog.on_cluster import ConfirmedForm
 from portal.catalog.sources import called, fits, fitting
 from portal.inventory.models import Cluster
+from portal.web.moments import MomentError, MomentInput, read_moment, written_here
+from portal.web.times import exact
 
 BEFORE, AFTER = "BEFORE", "AFTER"
 WINDOW: Final = timedelta(days=7)
@@ -45,9 +46,12 @@ class RestoreForm(ConfirmedForm):
     )
     timestamp = forms.CharField(
         label="Up to this moment",
-        max_length=40,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}),
-        error_messages={"required": "Give the moment to go back to."},
+        max_length=60,
+        widget=MomentInput,
+        error_messages={
+            "required": "Give the moment to go back to.",
+            "max_length": "This is no moment: give day and time, such as 2026-11-02 09:32:02.",
+        },
     )
     stop = forms.ChoiceField(
         label="Stop the replay",
@@ -65,17 +69,9 @@ class RestoreForm(ConfirmedForm):
         # One of the two is needed: "optional" would be half the truth.
         self.fields["source_id"].conditional = True  # type: ignore[attr-defined]
         self._offer(self._chosen())
-        zone = timezone.localtime().tzname()
-        earliest = timezone.localtime(timezone.now() - PRODUCTION_WINDOW)
-        widget = self.fields["timestamp"].widget
-        widget.attrs |= {
-            "min": earliest.strftime("%Y-%m-%dT%H:%M:%S"),
-            "max": timezone.localtime().strftime("%Y-%m-%dT%H:%M:%S"),
-        }
-        if before := self.initial.get("timestamp"):
-            # A kept moment has its zone; the browser's field takes none.
-            self.initial["timestamp"] = timezone.localtime(read(before)).strftime("%Y-%m-%dT%H:%M:%S")
-        self.fields["timestamp"].help_text = f"In the time of {zone}. The summary shows it in UTC too."
+        self._limit()
+        if kept := self.initial.get("timestamp"):
+            self.initial["timestamp"] = written_here(read(kept))
 
     def _offer(self, chosen: int | None) -> None:
         """Offer the cluster itself and the first sources by name, and the one chosen before wherever it stands."""
@@ -105,19 +101,29 @@ class RestoreForm(ConfirmedForm):
         assert isinstance(widget, forms.Select)  # noqa: S101 - for the type checker
         widget.choices = choices
 
+    def _limit(self) -> None:
+        """Keep the picker within what the destination allows, and say so in the portal's zone and in UTC."""
+        assert self.cluster is not None  # noqa: S101 - for the type checker
+        longest = window(self.cluster, self.cluster)
+        now = timezone.now()
+        field = self.fields["timestamp"]
+        assert isinstance(field.widget, MomentInput)  # noqa: S101 - for the type checker
+        field.widget.between(now - longest, now)
+        ends = [f"{timezone.localtime(end):%d %b %Y, %H:%M:%S} ({exact(end)})" for end in (now - longest, now)]
+        zone = timezone.get_current_timezone_name()
+        sentences = [
+            f"In the time of {zone}, unless another zone is chosen.",
+            f"From {ends[0]} to {ends[1]}.",
+            f"A source that is not in production goes back {WINDOW.days} days only." if longest != WINDOW else "",
+        ]
+        field.help_text = " ".join(sentence for sentence in sentences if sentence)
+
     def clean_timestamp(self) -> str:
         """Return the moment as the API takes it, in UTC; without a zone it is the portal's own."""
-        typed: str = self.cleaned_data["timestamp"]
         try:
-            moment = parse_datetime(typed)
-        except ValueError:
-            moment = None
-        if moment is None:
-            message = "This is no moment: give day and time, such as 2026-11-02 09:32:02."
-            raise forms.ValidationError(message)
-        if timezone.is_naive(moment):
-            moment = timezone.make_aware(moment)
-        return spelled(moment)
+            return spelled(read_moment(self.cleaned_data["timestamp"]))
+        except MomentError as error:
+            raise forms.ValidationError(str(error)) from error
 
     def clean(self) -> dict[str, Any]:
         """Find the source, and check that the moment lies in the window of both clusters."""
