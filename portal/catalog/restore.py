@@ -10,7 +10,7 @@ from portal.accounts.models import User
 from portal.catalog.base import Parameters, Row, Words
 from portal.catalog.on_cluster import ClusterKind, known, must_be_active
 from portal.catalog.restore_form import BEFORE, RestoreForm, outside, read
-from portal.catalog.sources import fits, fitting, source_of
+from portal.catalog.sources import environment_words, fits, fitting, source_of
 from portal.inventory import reading
 from portal.inventory.models import Cluster
 
@@ -36,15 +36,25 @@ class Restore(ClusterKind):
         return f"Restore {source.name if source else parameters['source_id']} over {known(cluster)}"
 
     def rows(self, parameters: Parameters, cluster: Cluster | None) -> Sequence[Row]:
-        """Return whose backup, up to when, over what."""
+        """Return whose backup, of which service and environment, up to when, and what is lost for it."""
         source = source_of(parameters)
         moment = read(parameters["timestamp"])
         local = timezone.localtime(moment)
         when = f"{local:%d %b %Y, %H:%M:%S} {local.tzname()}, {moment:%Y-%m-%d %H:%M:%S} UTC"
         stop = "just before" if parameters["stop"] == BEFORE else "just after"
+        replayed = Row("Replayed to", f"{stop} {when}")
+        destination = known(cluster)
+        lost = f"What {destination} holds now"
+        if source is None or source == destination:
+            return [
+                Row("Content", "Its own backup" if source else f"Backup of {parameters['source_id']}", lost),
+                replayed,
+            ]
         return [
-            Row(f"Content of {known(cluster)}", f"Backup of {source.name if source else parameters['source_id']}"),
-            Row("Replayed to", f"{stop} {when}"),
+            Row("Content", f"Backup of {source}", lost),
+            Row("Data of service", str(source.service), str(destination.service)),
+            Row("Environment of the data", environment_words(source), environment_words(destination)),
+            replayed,
         ]
 
     def state_forbids(self, cluster: Cluster) -> str:

@@ -7,7 +7,7 @@ from django import forms
 from django.utils import timezone
 
 from portal.catalog.on_cluster import ConfirmedForm
-from portal.catalog.sources import called, fits, fitting
+from portal.catalog.sources import called, differing, fits, fitting
 from portal.inventory.models import Cluster
 from portal.web.moments import MomentError, MomentInput, read_moment, written_here
 from portal.web.times import exact
@@ -133,6 +133,8 @@ class RestoreForm(ConfirmedForm):
             self._find(data.get("source_id"), named)
         if self.source:
             data["source_id"] = self.source.upstream_id
+        if self.cluster and self.source and (sentence := differing(self.source, self.cluster)):
+            self.warnings["source_id"] = sentence
         if self.cluster and self.source and data.get("timestamp"):
             sentence = outside(read(data["timestamp"]), self.source, self.cluster)
             if sentence:
@@ -141,9 +143,11 @@ class RestoreForm(ConfirmedForm):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What is typed, and where the source was: the right to copy rests on that, so the digest must cover it."""
-        service = self.source.service if self.source else None
-        return {**super().parameters, "source_service_id": service.upstream_id if service else None}
+        """What is typed, and how the source was: the right to copy rests on its service, so the digest covers it."""
+        if self.source is None or self.source.service is None:
+            return super().parameters
+        kept = {"source_service_id": self.source.service.upstream_id, "source_status": self.source.status}
+        return {**super().parameters, **kept}
 
     def _find(self, number: int | None, named: str) -> None:
         """Look for the one cluster that was chosen, or named, among those that fit."""

@@ -1,11 +1,15 @@
 """Clusters whose backup can be restored over a cluster (API.md 7.3)."""
 
+from typing import Final
+
 from django.db.models.functions import Lower
 
 from portal.accounts.models import User
 from portal.catalog.base import Parameters
 from portal.catalog.on_cluster import major
 from portal.inventory.models import ACTIVE, Cluster, ClusterQuerySet, Service
+
+_INITIALS: Final = 3
 
 
 def fits(source: Cluster, destination: Cluster) -> bool:
@@ -29,6 +33,23 @@ def fitting(destination: Cluster, asker: User) -> ClusterQuerySet:
 def called(rows: ClusterQuerySet, name: str) -> ClusterQuerySet:
     """Those of that name, whatever its capitals, found by the index `cluster_lower_name`."""
     return rows.alias(small=Lower("name")).filter(small=name.lower())
+
+
+def environment_words(cluster: Cluster) -> str:
+    """Return the environment whose rules hold for the cluster's data: its service's, in words."""
+    code = cluster.service.environment if cluster.service else ""
+    # Two or three letters stand for something, as in QA.
+    return (code if len(code) <= _INITIALS else code.lower()) or "an environment that is not known"
+
+
+def differing(source: Cluster, destination: Cluster) -> str:
+    """Return words of warning where data would leave its environment; empty where it stays."""
+    here, there = environment_words(source), environment_words(destination)
+    if here == there:
+        return ""
+    return (
+        f"The environments differ: data goes from {here} to {there}, where whoever may use {destination} can read it."
+    )
 
 
 def source_of(parameters: Parameters) -> Cluster | None:

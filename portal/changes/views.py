@@ -175,7 +175,7 @@ def _page(
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
     operation = change.operation
-    situation = queries.situation(change)
+    situation = queries.situation(change, request.user)
     moved_at = change.cluster.changed_at if change.cluster else None
     mark = stamp(change.pk, change.changed_at, operation.changed_at if operation else None, moved_at, *situation.marks)
     live = bool(request.htmx) and request.method == "GET"

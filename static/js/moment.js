@@ -66,7 +66,7 @@
       return ["error", `In ${name} this hour comes twice on that day: choose its offset from UTC, ${lengths.join(" or ")}.`];
     }
     const [instant] = found, { days } = box.dataset;
-    const told = `${name}: ${spaced(instant).replace("T", " ")} UTC.`;
+    const told = `Read in ${name}: ${spaced(instant).replace("T", " ")} UTC.`;
     if (instant > now()) return ["error", `${told} This moment has not come yet.`];
     if (instant < now() - days * DAY) return ["error", `${told} This is more than ${days} days ago: the backup does not reach that far.`];
     return ["hint", told];

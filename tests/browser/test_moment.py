@@ -59,7 +59,7 @@ def test_the_reader_types_in_their_own_zone_and_reads_utc(
     expect(zone.locator("option:checked")).to_have_text(f"{NEW_YORK}, yours")
     moment = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
     field.fill(clock(moment, NEW_YORK))
-    expect(told(tab)).to_have_text(f"{NEW_YORK}: {moment:%Y-%m-%d %H:%M:%S} UTC.")
+    expect(told(tab)).to_have_text(f"Read in {NEW_YORK}: {moment:%Y-%m-%d %H:%M:%S} UTC.")
     ends = [field.get_attribute(name) or "" for name in ("min", "max")]
     spans = [datetime.now(UTC) - datetime.fromisoformat(end).replace(tzinfo=ZoneInfo(NEW_YORK)) for end in ends]
     assert [round(span / timedelta(days=1), 2) for span in spans] == [7, 0]
@@ -72,7 +72,7 @@ def test_the_reader_types_in_their_own_zone_and_reads_utc(
     field.fill(clock(moment, NEW_YORK))
     tab.get_by_role("button", name="Check and go on").click()
     expect(tab.locator("#form-errors")).to_be_visible()
-    expect(told(tab)).to_have_text(re.compile(f"^UTC-0[45]:00: {moment:%Y-%m-%d %H:%M:%S} UTC.$"))
+    expect(told(tab)).to_have_text(re.compile(f"^Read in UTC-0[45]:00: {moment:%Y-%m-%d %H:%M:%S} UTC.$"))
     send(tab, over)
     expect(tab.locator("#live")).to_have_attribute("data-state", "draft")
     assert Change.objects.get().parameters["timestamp"] == moment.isoformat(timespec="milliseconds")
@@ -120,7 +120,7 @@ def test_who_reads_clocks_as_the_portal_does_is_offered_one_zone(
     expect(tab.get_by_label("Time zone of this moment").locator("option")).to_have_text(["Europe/Paris, yours", "UTC"])
     moment = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
     tab.get_by_label("Up to this moment").fill(clock(moment, "Europe/Paris"))
-    expect(told(tab)).to_have_text(f"Europe/Paris: {moment:%Y-%m-%d %H:%M:%S} UTC.")
+    expect(told(tab)).to_have_text(f"Read in Europe/Paris: {moment:%Y-%m-%d %H:%M:%S} UTC.")
     send(tab, over)
     expect(tab.locator("#live")).to_have_attribute("data-state", "draft")
     assert Change.objects.get().parameters["timestamp"] == moment.isoformat(timespec="milliseconds")

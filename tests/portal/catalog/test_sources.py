@@ -31,7 +31,7 @@ PINNED = {
     "form": (12, 51),
     "form with a mistake": (14, 51),
     "filed": (33, 51),
-    "card": (13, 1),
+    "card": (14, 1),
     "approved": (33, 2),
 }
 NOTHING = "No cluster of this version in your services is active and backed up."
