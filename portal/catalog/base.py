@@ -109,6 +109,10 @@ class Kind(ABC):
     def broken(self, parameters: Parameters, cluster: Cluster | None, service: Service) -> Sequence[str]:
         """Return a sentence for each condition that does not hold now, by what the inventory knows."""
 
+    def copies_from(self, parameters: Parameters) -> int | None:  # noqa: ARG002 - most kinds copy nothing
+        """Return the upstream number of the service whose data is copied into the cluster, as it was asked."""
+        return None
+
     def also_holds(self, parameters: Parameters) -> Sequence[Cluster]:  # noqa: ARG002 - most kinds hold one cluster
         """Return further clusters on which nothing else may run meanwhile."""
         return []

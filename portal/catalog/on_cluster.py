@@ -7,6 +7,7 @@ from typing import Any, Final
 from django import forms
 
 from portal import itcare
+from portal.accounts.models import User
 from portal.catalog.base import Kind, KindForm, Parameters
 from portal.inventory.models import ACTIVE, INACTIVE, Cluster, Part, PartName, Service
 from portal.inventory.parts import read_part
@@ -54,11 +55,19 @@ class ClusterKind(Kind):
     def broken(self, parameters: Parameters, cluster: Cluster | None, service: Service) -> Sequence[str]:  # noqa: ARG002
         """Return a sentence for each condition that does not hold now."""
         found = known(cluster)
-        not_now = self.not_now(found)
-        return [not_now] if not_now else [words for words in self.unfit(parameters, found) if words]
+        forbids = self._forbids(found)
+        return [forbids] if forbids else [words for words in self.unfit(parameters, found) if words]
 
-    def not_now(self, cluster: Cluster) -> str:
-        """Return why this cannot be asked of the cluster as it is, whatever the parameters; empty if it can."""
+    def not_now(self, cluster: Cluster, asker: User) -> str:
+        """Return why the person cannot ask this of the cluster as it is, whatever the parameters; empty if they can.
+
+        Args:
+            cluster: the cluster, which the person may ask for.
+            asker: the person.
+        """
+        return self._forbids(cluster) or self.nothing_for(asker, cluster)
+
+    def _forbids(self, cluster: Cluster) -> str:
         if cluster.gone_at:
             return "ITCare no longer knows this cluster."
         if cluster.service is None or not cluster.read_at:
@@ -68,6 +77,10 @@ class ClusterKind(Kind):
     @abstractmethod
     def state_forbids(self, cluster: Cluster) -> str:
         """Return why the cluster's state forbids it; empty if it does not."""
+
+    def nothing_for(self, asker: User, cluster: Cluster) -> str:  # noqa: ARG002 - most kinds offer everybody the same
+        """Return why the person has nothing to choose from; empty if they have."""
+        return ""
 
     def unfit(self, parameters: Parameters, cluster: Cluster) -> Sequence[str]:  # noqa: ARG002 - most kinds have none
         """Return why these parameters do not fit the cluster as it is."""

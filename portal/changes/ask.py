@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from portal.accounts.http import Request, signed_in
+from portal.accounts.models import User
 from portal.audit.record import record_refusal
 from portal.catalog.base import Kind, KindForm
 from portal.catalog.kinds import KINDS
@@ -56,7 +57,7 @@ def new(request: Request, kind: str) -> HttpResponse:
         return see(draft)
     origin = draft or _again(request, entry)
     cluster = _cluster(request, entry, origin)
-    if cluster and (why_not := _not_now(entry, cluster)):
+    if cluster and (why_not := _not_now(entry, cluster, request.user)):
         context = {"kind": entry, "cluster": cluster, "why_not": why_not}
         status = HTTPStatus.CONFLICT if request.method == "POST" else HTTPStatus.OK
         return render(request, "changes/not_now.html", context, status=status)
@@ -95,9 +96,9 @@ def _number(request: Request, name: str) -> int | None:
     return int(digits) if re.fullmatch(r"[0-9]{1,18}", digits) else None
 
 
-def _not_now(entry: Kind, cluster: Cluster) -> str:
-    """Why this cannot be asked of the cluster now, whatever is typed."""
-    return entry.not_now(cluster) if isinstance(entry, ClusterKind) else ""
+def _not_now(entry: Kind, cluster: Cluster, asker: User) -> str:
+    """Why the person cannot ask this of the cluster now, whatever is typed."""
+    return entry.not_now(cluster, asker) if isinstance(entry, ClusterKind) else ""
 
 
 def _take(

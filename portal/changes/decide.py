@@ -1,10 +1,13 @@
 """Decisions: approve, reject, withdraw. Each is one transaction; a refusal is audited in one of its own."""
 
+from collections.abc import Callable
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.audit.record import record_refusal
+from portal.catalog import copying
 from portal.changes import policy
 from portal.changes.models import Change, Decision, State
 from portal.changes.submit import NotPossibleError
@@ -25,14 +28,16 @@ def approve(change: Change, user: User, comment: str) -> Operation:
         LostRaceError: it is no longer pending.
         NotPossibleError: it cannot be carried out now; it stays pending.
     """
-    _allow(policy.why_not_decide(user, change), "change.approve", change, user)
+    _allow(policy.why_not_approve(user, change), "change.approve", change, user)
     try:
         with transaction.atomic():
-            change = _locked(change, user)
+            change = _locked(change, user, policy.why_not_approve)
             if lapsed := _lapsed(change):
                 raise NotPossibleError(lapsed)
             if broken := change.entry.broken(change.parameters, change.cluster, change.service):
                 raise NotPossibleError(" ".join(broken))
+            if lacks := copying.why_not_asked(change.entry, change.parameters, change.requester):
+                raise NotPossibleError(lacks)
             _decide(change, user, Decision.Verdict.APPROVE, comment)
             operation = start(
                 reference=change.reference,
@@ -62,7 +67,7 @@ def reject(change: Change, user: User, comment: str) -> None:
     """
     _allow(policy.why_not_decide(user, change), "change.reject", change, user)
     with transaction.atomic():
-        change = _locked(change, user)
+        change = _locked(change, user, policy.why_not_decide)
         _decide(change, user, Decision.Verdict.REJECT, comment)
         change.move(State.REJECTED, actor=user, detail={"comment": comment})
 
@@ -98,7 +103,7 @@ def _allow(why_not: str, verb: str, change: Change, user: User) -> None:
     raise NotAllowedError(why_not)
 
 
-def _locked(change: Change, user: User) -> Change:
+def _locked(change: Change, user: User, why_not: Callable[[User, Change], str]) -> Change:
     """The pending change under a row lock: two deciders follow each other, the second finds it decided.
 
     The right to decide is asked again under the lock, since it may have been taken away meanwhile.
@@ -108,7 +113,7 @@ def _locked(change: Change, user: User) -> Change:
     if locked.state != State.PENDING:
         message = f"change {change.pk} is {locked.state}"
         raise LostRaceError(message)
-    if policy.why_not_decide(User.objects.get(pk=user.pk), locked):
+    if why_not(User.objects.get(pk=user.pk), locked):
         message = f"{user} may no longer decide change {change.pk}"
         raise LostRaceError(message)
     return locked

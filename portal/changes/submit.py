@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from portal.accounts.models import User
 from portal.audit.record import record
+from portal.catalog import copying
 from portal.catalog.base import Kind, KindForm
 from portal.changes.models import Change, State
 from portal.inventory.models import Cluster, Service
@@ -112,9 +113,10 @@ def in_the_way(change: Change, *, held: str | None = None) -> list[str]:
         held: the sentence for something unfinished on the cluster, from a caller who has looked already.
     """
     broken = change.entry.broken(change.parameters, change.cluster, change.service)
+    lacks = copying.why_not_asked(change.entry, change.parameters, change.requester)
     if held is None:
         held = busy(name=change.name, cluster=change.cluster)
-    return [*broken, *filter(None, [held])]
+    return [*broken, *filter(None, [lacks, held])]
 
 
 def submit(change: Change, user: User) -> None:

@@ -176,7 +176,7 @@ def _page(
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
     operation = change.operation
-    situation = queries.situation(change)
+    situation = queries.situation(change, request.user)
     moved_at = change.cluster.changed_at if change.cluster else None
     mark = stamp(change.pk, change.changed_at, operation.changed_at if operation else None, moved_at, *situation.marks)
     live = bool(request.htmx) and request.method == "GET"
@@ -185,6 +185,7 @@ def _page(
     pending = change.state == State.PENDING
     # A poll does not touch the sentences above the card.
     broken = submit.in_the_way(change, held=situation.held) if policy.is_open(change) and not live else []
+    why_not, why_not_approve = policy.verdicts(request.user, change) if pending else ("", "")
     own = not policy.why_not_own(request.user, change)
     context = {
         "change": change,
@@ -197,7 +198,8 @@ def _page(
         "form": form or ApproveForm(),
         "problem": problem,
         "broken": broken,
-        "why_not": policy.why_not_decide(request.user, change) if pending else "",
+        "why_not": why_not,
+        "why_not_approve": why_not_approve,
         "may_submit": own and change.state == State.DRAFT,
         "may_withdraw": own and policy.is_open(change),
         "ended": not policy.is_open(change) and (operation is None or operation.finished),

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from portal.accounts.http import Request, signed_in
+from portal.accounts.models import User
 from portal.catalog.kinds import ON_CLUSTER
 from portal.catalog.on_cluster import ClusterKind
 from portal.catalog.upgrade import versions_above
@@ -105,14 +106,14 @@ def _may_ask(cluster: Cluster) -> bool:
     return cluster.gone_at is None and bool(cluster.askable)  # type: ignore[attr-defined]  # annotated in `detail`
 
 
-def _asks(cluster: Cluster) -> list[tuple[ClusterKind, str]]:
-    """What can be asked for on this cluster, each with the reason where it cannot be asked now."""
+def _asks(asker: User, cluster: Cluster) -> list[tuple[ClusterKind, str]]:
+    """What can be asked for on this cluster, each with the reason where the person cannot ask it now."""
     busy = start.busy(name=cluster.name, cluster=cluster)
-    return [(kind, busy or kind.not_now(cluster)) for kind in ON_CLUSTER]
+    return [(kind, busy or kind.not_now(cluster, asker)) for kind in ON_CLUSTER]
 
 
-def _overview(_request: Request, cluster: Cluster) -> dict[str, Any]:
-    asks = _asks(cluster) if _may_ask(cluster) else []
+def _overview(request: Request, cluster: Cluster) -> dict[str, Any]:
+    asks = _asks(request.user, cluster) if _may_ask(cluster) else []
     return {"groups": facts.groups(cluster), "connection": connection(cluster), "asks": asks}
 
 

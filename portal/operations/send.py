@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from django.views.decorators.debug import sensitive_variables
 
 from portal import itcare
+from portal.catalog import copying
 from portal.catalog.base import Kind
 from portal.catalog.kinds import KINDS
 from portal.inventory import reading, resources
@@ -144,7 +145,8 @@ def _look_first(client: itcare.Client, kind: Kind, operation: Operation) -> tupl
         if cluster.gone_at is None:
             kind.look(client, operation.parameters, cluster)
     broken = kind.broken(operation.parameters, cluster, operation.service)
-    return (Reason.CONDITION, " ".join(broken)) if broken else None
+    why = " ".join(broken) or copying.why_not_asked(kind, operation.parameters, operation.requester)
+    return (Reason.CONDITION, why) if why else None
 
 
 def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:

@@ -1,10 +1,9 @@
 """One cluster through all that can be asked of it, in real browsers: its page tells each step without a reload."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django import Settings
 
@@ -33,7 +32,7 @@ def upstream(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> It
 
 
 def a_moment_ago() -> str:
-    return timezone.localtime(timezone.now() - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    return (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def in_a_patch_group(tab: Page) -> None:
@@ -47,6 +46,7 @@ def with_extension(tab: Page) -> None:
 
 def with_backup(tab: Page) -> None:
     tab.locator("[name=source_id]").select_option(index=1)
+    tab.get_by_label("Time zone of this moment").select_option(label="UTC")
     tab.locator("[name=timestamp]").fill(a_moment_ago())
 
 

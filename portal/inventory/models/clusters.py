@@ -181,6 +181,12 @@ class Cluster(models.Model):
             models.Index(fields=["service", "topology"], name="cluster_offers_topology"),
             models.Index(fields=["service", "support_phase"], name="cluster_offers_phase"),
             models.Index(fields=["service"], name="cluster_unread_of", condition=Q(read_at=None, gone_at=None)),
+            # Whose backup can be restored: looked for on the page of each cluster of that version.
+            models.Index(
+                fields=["version_major", "service", "name", "id"],
+                name="cluster_source",
+                condition=Q(backup_status=True, status=ACTIVE, gone_at=None),
+            ),
             # Read in the list of resources, each time for all of them.
             models.Index(fields=["resource_id"], name="cluster_resource"),
             models.Index(fields=["ip_address"], name="cluster_address", opclasses=["varchar_pattern_ops"]),
