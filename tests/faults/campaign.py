@@ -33,7 +33,14 @@ class Part:
     seconds: float
 
 
-PARTS: Final = (Part("killed at each point, and at pairs of points", ("test_crash_points.py",), 3 * 3600),)
+PARTS: Final = (
+    Part("killed at each point, and at pairs of points", ("test_crash_points.py",), 3 * 3600),
+    Part(
+        "frozen past the lease",
+        ("test_frozen.py",),
+        1200,
+    ),
+)
 
 
 def run(part: Part, folder: Path) -> bool:
