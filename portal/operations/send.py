@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.views.decorators.debug import sensitive_variables
@@ -115,7 +115,8 @@ def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
                 also_released_by=None,
                 message="",
             )
-    except LostRaceError:
+    except (LostRaceError, IntegrityError):
+        # One who took over may have made an attempt of this number.
         logger.warning("Operation %s was not sent: another took over, or it is not what was approved.", operation.pk)
         operation.refresh_from_db(fields=["state", "digest"])
         if operation.state == State.QUEUED and operation.digest != operation.computed_digest():

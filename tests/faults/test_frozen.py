@@ -119,7 +119,7 @@ def recover_after_all(operation: Operation) -> None:
             return
 
 
-@pytest.mark.parametrize("stands", ["before"])
+@pytest.mark.parametrize("stands", ["before", "after"])
 def test_frozen_before_it_says_sending_it_sends_nothing(
     stands: str, cast: Cast, upstream: Sandbox, the_stage: Stage, figures: Figures, go: threading.Event
 ) -> None:
