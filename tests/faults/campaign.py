@@ -36,8 +36,8 @@ class Part:
 PARTS: Final = (
     Part("killed at each point, and at pairs of points", ("test_crash_points.py",), 3 * 3600),
     Part(
-        "frozen past the lease",
-        ("test_frozen.py",),
+        "frozen past the lease, cut short by a time limit, killed with a password in hand",
+        ("test_frozen.py", "test_time_limits.py", "test_password_of_the_killed.py"),
         1200,
     ),
 )
