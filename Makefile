@@ -14,7 +14,7 @@ SETTINGS := SECRET_KEY=only-for-checks-only-for-checks-only-for-checks-only-for-
 APT := sh -c '[ "$$(id -u)" = 0 ] && grep -q ^ID=debian /etc/os-release && \
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$$@"; } > /dev/null' -
 
-.PHONY: help demo test bench lint format clean chromium
+.PHONY: help demo test faults bench lint format clean chromium
 .DELETE_ON_ERROR:
 
 help: ## list these targets
@@ -25,6 +25,9 @@ demo: .venv/demo.stamp ## start the whole portal with demo data (PORT=8000, SAND
 
 test: .venv/test.stamp chromium ## run all tests, browser tests included
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+faults: .venv/test.stamp ## cause every fault at every point, for an hour or more, and print the figures
+	@$(BIN)/python -m tests.faults.campaign
 
 bench: .venv/test.stamp ## measure the list of 100,000 clusters, following 10,000 operations, and 50 approvals at once
 	@$(BIN)/python -m benchmarks.clusters

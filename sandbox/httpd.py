@@ -19,6 +19,10 @@ LARGEST_BODY = 1_000_000  # bytes
 DRIP_SECONDS = 0.05  # between the bytes of a body that does not end
 
 
+class _BrokenOffError(ConnectionError):
+    """The sender of a request went away in the middle of it: nobody has asked for anything."""
+
+
 class Server(ThreadingHTTPServer):
     """One thread a connection; a restart does not wait for open ones."""
 
@@ -41,6 +45,22 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+class _Lines:
+    """What a request is read from; remembers the last line, without which a head that broke off looks whole."""
+
+    def __init__(self, stream: Any) -> None:  # noqa: ANN401 - as http.server has it
+        self._stream = stream
+        self.last = b""
+
+    def readline(self, limit: int = -1) -> bytes:
+        """Return the next line."""
+        self.last = self._stream.readline(limit)
+        return self.last
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the stream has
+        return getattr(self._stream, name)
+
+
 class _Handler(BaseHTTPRequestHandler):
     """Serves every method alike."""
 
@@ -58,7 +78,14 @@ class _Handler(BaseHTTPRequestHandler):
             return self._serve
         raise AttributeError(name)
 
+    def setup(self) -> None:
+        """Begin as inherited."""
+        super().setup()
+        self.rfile: Any = _Lines(self.rfile)
+
     def _serve(self) -> None:
+        if self.rfile.last not in {b"\r\n", b"\n"}:
+            raise _BrokenOffError
         try:
             body = self._body()
         except ValueError:
@@ -92,7 +119,10 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         if not 0 <= length <= LARGEST_BODY:
             raise ValueError
-        return self.rfile.read(length)
+        body: bytes = self.rfile.read(length)
+        if len(body) < length:
+            raise _BrokenOffError
+        return body
 
     def _send(self, reply: Reply) -> None:
         body = reply.encoded()

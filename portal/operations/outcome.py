@@ -1,7 +1,9 @@
 """Writes down what a write upstream proved, and moves the operation accordingly (SAFETY 2)."""
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -38,11 +40,10 @@ def accepted(operation: Operation, attempt: Attempt, answer: itcare.Accepted) ->
             correlation_id=answer.correlation_id,
             upstream_action_id=number,
         )
-        if action:
-            note(action, operation)
         _move(
             operation,
             State.RUNNING,
+            first=partial(note, action, operation) if action else None,
             detail={"action": number},
             last_proof=Proof.ACCEPTED,
             upstream_action_id=number,
@@ -204,10 +205,19 @@ def _prove(attempt: Attempt, proof: Proof, words: str, **evidence: Any) -> None:
     rows.update(proof=proof, message=words[:500], ended_at=Now(), **evidence)
 
 
-def _move(operation: Operation, to: State, *, detail: dict[str, Any], **values: Any) -> None:  # noqa: ANN401
-    """Move under our fence; one who lost the row leaves its evidence on the attempt and nothing else."""
+def _move(
+    operation: Operation,
+    to: State,
+    *,
+    detail: dict[str, Any],
+    first: Callable[[], object] | None = None,
+    **values: Any,  # noqa: ANN401 - columns
+) -> None:
+    """Move under our fence, after what belongs to it; who lost the row leaves evidence on the attempt and no more."""
     try:
         with transaction.atomic():
+            if first is not None:
+                first()
             operation.move(to, fence=operation.fence, detail=detail, **{"lease_until": None, **values})
     except LostRaceError:
         logger.warning("Operation %s was taken over; only the attempt was written.", operation.pk)

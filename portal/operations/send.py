@@ -7,7 +7,7 @@ from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.views.decorators.debug import sensitive_variables
@@ -177,7 +177,8 @@ def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
                 also_released_by=None,
                 message="",
             )
-    except LostRaceError:
+    except (LostRaceError, IntegrityError):
+        # One who took over may have made an attempt of this number.
         if not may_send():
             logger.info("Operation %s waits: sends were put on hold.", operation.pk)
             hand_back(operation)

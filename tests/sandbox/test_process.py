@@ -1,9 +1,11 @@
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.sandbox.caller import Caller
@@ -81,6 +83,20 @@ def test_requests_that_are_no_http_of_ours(world: Caller) -> None:
     assert status(b'"text"') == 400
     assert status(b"") == 400
     assert status(b"x" * 1_000_001) == 400
+
+
+@pytest.mark.parametrize(
+    "rest", ["", "Content-Leng", "Content-Length: 100", 'Content-Length: 100\r\n\r\n{"name":'], ids=range(4)
+)
+def test_a_request_that_breaks_off_was_none(world: Caller, rest: str) -> None:
+    before = world.sandbox.writes()
+    host, _, port = world.sandbox.root.removeprefix("http://").rpartition(":")
+    head = f"POST /itcare/databases/postgresql HTTP/1.1\r\nAuthorization: Bearer {world.token()}\r\n"
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(f"{head}{rest}".encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100) == b""
+    assert world.sandbox.writes() == before
 
 
 def test_a_hundred_thousand_clusters_are_paged_like_forty(start: Callable[..., Caller]) -> None:

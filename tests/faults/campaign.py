@@ -1,0 +1,77 @@
+"""`make faults`: every point, pair and fault, without the limits of `make test`, and what came of it in figures.
+
+It ends with 1 when anything failed, was lost, or was done twice.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.faults.figures import CAMPAIGN, total
+
+FOLDER: Final = Path(__file__).parent
+ROOT: Final = FOLDER.parent.parent
+
+
+@dataclass(frozen=True)
+class Part:
+    """Tests that belong together.
+
+    Attributes:
+        title: What they show, for the person who waits.
+        files: In the folder of the faults.
+        seconds: After which it is ended, as failed.
+    """
+
+    title: str
+    files: tuple[str, ...]
+    seconds: float
+
+
+PARTS: Final = (
+    Part("killed at each point, and at pairs of points", ("test_crash_points.py",), 3 * 3600),
+    Part(
+        "frozen past the lease, cut short by a time limit, killed with a password in hand",
+        ("test_frozen.py", "test_time_limits.py", "test_password_of_the_killed.py"),
+        1200,
+    ),
+)
+
+
+def run(part: Part, folder: Path) -> bool:
+    """Run a part; answers whether all of it held."""
+    files = [str(FOLDER / name) for name in part.files]
+    command = [sys.executable, "-m", "pytest", "-n", "2", "-q", "--show-capture=no", *files]
+    try:
+        ended = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, CAMPAIGN: str(folder)}, timeout=part.seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        print(f"{part.title}: not ended after {part.seconds:.0f} seconds")  # noqa: T201 - for the person who waits
+        return False
+    return ended.returncode == 0
+
+
+def main() -> int:
+    """Run all parts and print the figures."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="portal-faults-") as name:
+        folder = Path(name)
+        held = True
+        for part in PARTS:
+            print(f"\n{part.title}", flush=True)  # noqa: T201
+            held = run(part, folder) and held
+        figures = total(folder)
+    print(f"\nAll faults, in {(time.monotonic() - began) / 60:.0f} minutes:")  # noqa: T201
+    for name, count in figures.items():
+        print(f"  {name:<20} {count:>7,}")  # noqa: T201
+    return 0 if held and not figures["lost"] and not figures["doubled"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""Fixtures of the faults: a stand-in ITCare whose actions end at once, the portal between proxies, figures."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from tests import sandbox_server
+from tests.cast import Cast
+from tests.faults.figures import Figures
+from tests.faults.scenes import Scenes
+from tests.faults.steps import Stage, stage
+from tests.running_portal import portal, running_cast, static_root  # noqa: F401 - fixtures
+
+
+@pytest.fixture
+def upstream(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Iterator[sandbox_server.Sandbox]:
+    """Run the stand-in ITCare, empty, so quick that an action has ended when one looks at it."""
+    with sandbox_server.start(tmp_path_factory.mktemp("sandbox"), speed=1_000_000, clusters=0) as server:
+        settings.ITCARE_BASE_URL = server.base_url
+        settings.ITCARE_TOKEN_URL = server.token_url
+        settings.ITCARE_CLIENT_ID = server.client_id
+        settings.ITCARE_CLIENT_SECRET = server.client_secret
+        yield server
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """What the portal's steps log."""
+    return tmp_path / "steps.log"
+
+
+@pytest.fixture
+def the_stage(portal_environment: dict[str, str], upstream: sandbox_server.Sandbox, log: Path) -> Iterator[Stage]:
+    """Load the portal between proxies."""
+    with stage(portal_environment, upstream, log) as made:
+        yield made
+
+
+@pytest.fixture
+def scenes(cast: Cast, upstream: sandbox_server.Sandbox, the_stage: Stage) -> Scenes:
+    """Make operations for the stage."""
+    return Scenes(cast, upstream, the_stage)
+
+
+@pytest.fixture
+def figures() -> Iterator[Figures]:
+    """Count what the test does."""
+    counted = Figures()
+    yield counted
+    counted.keep()

@@ -1,0 +1,68 @@
+"""What a campaign prints: how much was tried, and what came of it."""
+
+import json
+import os
+import uuid
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from tests.faults.oracle import Verdict
+
+# A folder; set while a whole campaign runs, for which each test leaves its figures there.
+CAMPAIGN: Final = "FAULTS_CAMPAIGN"
+EVERYTHING: Final = CAMPAIGN in os.environ
+NAMES: Final = (
+    "points x operations",
+    "faults",
+    "kills",
+    "unclear",
+    "settled by itself",
+    "by a person",
+    "lost",
+    "doubled",
+)
+
+
+class Figures:
+    """Counts what one test does."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def ran(self, verdict: Verdict, *, points: int = 0, faults: int = 0, kills: int = 0) -> None:
+        """Count one operation that was played to its end.
+
+        Args:
+            verdict: What became of it.
+            points: Crash points that were hit with it, a pair as one.
+            faults: Faults that were caused meanwhile, kills among them.
+            kills: Processes that were killed meanwhile.
+        """
+        told = verdict.problems
+        self.counts.update(
+            {
+                "points x operations": points,
+                "faults": faults,
+                "kills": kills,
+                "unclear": verdict.was_unclear,
+                "settled by itself": verdict.was_unclear and not verdict.waits,
+                "by a person": verdict.waits,
+                "lost": any(problem.startswith("lost") for problem in told),
+                "doubled": any(problem.startswith("doubled") for problem in told),
+            }
+        )
+
+    def keep(self) -> None:
+        """Leave them for the campaign, if one runs."""
+        if EVERYTHING:
+            file = Path(os.environ[CAMPAIGN]) / f"{uuid.uuid4()}.json"
+            file.write_text(json.dumps(self.counts), encoding="utf-8")
+
+
+def total(folder: Path) -> dict[str, int]:
+    """The sums of all that was left in the folder, in the order in which they are printed."""
+    counts: Counter[str] = Counter()
+    for file in folder.glob("*.json"):
+        counts.update(json.loads(file.read_text(encoding="utf-8")))
+    return {name: counts[name] for name in NAMES}

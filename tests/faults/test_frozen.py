@@ -1,0 +1,175 @@
+"""A process that stands still past its lease (SIGSTOP: a paused machine) and then goes on: it changes nothing more."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.forms.models import model_to_dict
+
+from portal.audit.models import Entry
+from portal.operations import send
+from portal.operations.models import Action, ActionMessage, Operation, Secret
+from portal.operations.states import Proof, State
+from portal.upstream.client import client
+from tests.cast import Cast, queued
+from tests.faults.figures import Figures
+from tests.faults.oracle import judge, later, recover
+from tests.faults.proxy import Moment, Rule, freeze, hold, starting
+from tests.faults.scenes import WRITES
+from tests.faults.steps import Stage, stage
+from tests.sandbox_server import Sandbox, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Seconds: as short as the order of a real deployment allows, since this one is waited for.
+SHORT = {
+    "LEASE_SECONDS": 9,
+    "ITCARE_CONNECT_SECONDS": 1,
+    "ITCARE_READ_SECONDS": 2,
+    "ITCARE_TOTAL_SECONDS": 2,
+}
+
+
+def rows(operation: Operation) -> dict[str, Any]:
+    """All that a latecomer must leave alone."""
+    return {
+        "operation": model_to_dict(Operation.objects.get(pk=operation.pk)),
+        "actions": [model_to_dict(action) for action in Action.objects.order_by("pk")],
+        "messages": list(ActionMessage.objects.order_by("pk").values_list("text", "status")),
+        "entries": Entry.objects.count(),
+        "secrets": Secret.objects.count(),
+    }
+
+
+def proofs(operation: Operation) -> list[str]:
+    return list(operation.attempts.order_by("number").values_list("proof", flat=True))
+
+
+def fine(operation: Operation, upstream: Sandbox, figures: Figures) -> None:
+    """It has ended once, and was done once."""
+    verdict = judge(operation, upstream)
+    figures.ran(verdict, faults=1)
+    assert verdict.problems == ()
+    assert (verdict.state, verdict.writes) == (State.SUCCEEDED, 1)
+
+
+@pytest.fixture
+def go() -> Iterator[threading.Event]:
+    """Lets a held message go; also where a test fails before it does."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_frozen_in_its_call_it_finds_everything_settled(
+    cast: Cast, upstream: Sandbox, the_stage: Stage, figures: Figures
+) -> None:
+    # Slow enough for the answer to tell of an action that has only begun.
+    upstream.arguments = ("--speed", "3000", "--clusters", "0")
+    upstream.restart()
+    operation = queued(cast.developer, cast.approver)
+    rule = Rule(starting(*WRITES), Moment.AFTER, freeze(the_stage.zygote.running))
+    with the_stage.watched(rule):
+        step = the_stage.zygote.start("send", operation.pk)
+        assert rule.done.wait(30)
+        until(lambda: client().actions(resource_name=operation.name).items[0].succeeded)
+        recover(operation)
+        assert (operation.state, proofs(operation)) == (State.SUCCEEDED, [Proof.UNKNOWN])
+        before = rows(operation)
+        step.go_on()
+        assert step.status() == 0
+    # What it knows is evidence, and stands on its own attempt alone.
+    assert proofs(operation) == [Proof.ACCEPTED]
+    assert operation.attempts.get().upstream_action_id == operation.upstream_action_id
+    assert rows(operation) == before
+    fine(operation, upstream, figures)
+
+
+def test_frozen_as_its_write_leaves_it_is_found_by_its_late_answer(
+    cast: Cast, upstream: Sandbox, the_stage: Stage, figures: Figures, go: threading.Event
+) -> None:
+    operation = queued(cast.developer, cast.approver)
+    frozen = threading.Event()
+    rule = Rule(starting(*WRITES), Moment.BEFORE, hold(go, freeze(the_stage.zygote.running), frozen.set))
+    with the_stage.watched(rule):
+        step = the_stage.zygote.start("send", operation.pk)
+        assert frozen.wait(30)
+        # Where the network keeps it, nobody can find it: in the end a person is asked.
+        recover(operation)
+        assert (operation.state, upstream.writes()) == (State.UNCLEAR, [])
+        go.set()
+        assert rule.done.wait(30)
+        step.go_on()
+        assert step.status() == 0
+    assert proofs(operation) == [Proof.ACCEPTED]
+    operation.refresh_from_db()
+    assert operation.state == State.UNCLEAR
+    recover_after_all(operation)
+    fine(operation, upstream, figures)
+
+
+def recover_after_all(operation: Operation) -> None:
+    """Let the sweep work on, although a person was asked already."""
+    for _ in range(4):
+        recover(operation)
+        if operation.finished:
+            return
+
+
+@pytest.mark.parametrize("stands", ["before", "after"])
+def test_frozen_before_it_says_sending_it_sends_nothing(
+    stands: str, cast: Cast, upstream: Sandbox, the_stage: Stage, figures: Figures, go: threading.Event
+) -> None:
+    operation = queued(cast.developer, cast.approver)
+    # The attempt's number is read, then the attempt is written.
+    fits = starting('INSERT INTO "operations_attempt"') if stands == "after" else starting("GET /itcare/actions")
+    frozen = threading.Event()
+    rule = Rule(fits, Moment.BEFORE, hold(go, freeze(the_stage.zygote.running), frozen.set))
+    with the_stage.watched(rule):
+        step = the_stage.zygote.start("send", operation.pk)
+        assert frozen.wait(30)
+        later()
+        send.send(operation.pk)
+        assert Operation.objects.get(pk=operation.pk).state == State.RUNNING
+        before = rows(operation)
+        go.set()
+        assert rule.done.wait(30)
+        step.go_on()
+        assert step.status() == 0
+    assert (rows(operation), proofs(operation)) == (before, [Proof.ACCEPTED])
+    recover(operation)
+    fine(operation, upstream, figures)
+
+
+def test_frozen_as_it_commits_sending_it_sends_nothing_after_its_lease(
+    cast: Cast,
+    upstream: Sandbox,
+    portal_environment: dict[str, str],
+    log: Path,
+    figures: Figures,
+    go: threading.Event,
+) -> None:
+    operation = queued(cast.developer, cast.approver)
+    with stage(portal_environment, upstream, log, **SHORT) as short:
+        frozen = threading.Event()
+        held = hold(go, freeze(short.zygote.running), frozen.set)
+        rule = Rule(starting("commit (operation.sending)"), Moment.BEFORE, held)
+        with short.watched(rule):
+            began = time.monotonic()
+            step = short.zygote.start("send", operation.pk)
+            assert frozen.wait(30)
+            # Its transaction is open: nobody else gets the row.
+            send.send(operation.pk)
+            assert Operation.objects.get(pk=operation.pk).state == State.QUEUED
+            time.sleep(max(0.0, SHORT["LEASE_SECONDS"] + 1 - (time.monotonic() - began)))
+            go.set()
+            assert rule.done.wait(30)
+            step.go_on()
+            assert step.status() == 0
+    operation.refresh_from_db()
+    assert (operation.state, proofs(operation), upstream.writes()) == (State.QUEUED, [Proof.NOT_SENT], [])
+    recover(operation)
+    fine(operation, upstream, figures)
