@@ -4,10 +4,9 @@ import json
 import os
 import uuid
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-from tests.faults.oracle import Verdict
 
 # A folder; set while a whole campaign runs, for which each test leaves its figures there.
 CAMPAIGN: Final = "FAULTS_CAMPAIGN"
@@ -22,6 +21,25 @@ NAMES: Final = (
     "lost",
     "doubled",
 )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one operation.
+
+    Attributes:
+        state: Where it stands.
+        was_unclear: It was, at some time.
+        waits: It waits for a person.
+        writes: How many writes ITCare received for it.
+        problems: What should not be, a sentence each.
+    """
+
+    state: str
+    was_unclear: bool
+    waits: bool
+    writes: int
+    problems: tuple[str, ...]
 
 
 class Figures:

@@ -1,7 +1,6 @@
 """What must hold after every fault (SAFETY 9): ended once or waiting for a person, nothing doubled, lost or stuck."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -22,31 +21,13 @@ from portal.operations.states import NOTHING_EXECUTED, Proof, Reason, State
 from portal.operations.sweep import once
 from portal.upstream.client import client
 from portal.upstream.models import Token
+from tests.faults.figures import Verdict
 from tests.portal.operations.engine import time_passes
 from tests.sandbox_server import Sandbox
 
 # A pass of the sweep each 400 seconds: leases end with the first one, and the grace period with the third.
 PASS_SECONDS = 400.0
 MOST_PASSES = 8
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of one operation.
-
-    Attributes:
-        state: Where it stands.
-        was_unclear: It was, at some time.
-        waits: It waits for a person.
-        writes: How many writes ITCare received for it.
-        problems: What should not be, a sentence each.
-    """
-
-    state: str
-    was_unclear: bool
-    waits: bool
-    writes: int
-    problems: tuple[str, ...]
 
 
 def later(seconds: float = PASS_SECONDS) -> None:

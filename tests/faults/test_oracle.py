@@ -11,8 +11,8 @@ from portal.sealing import SecretText
 from portal.upstream.client import client
 from tests.cast import sending
 from tests.faults.campaign import FOLDER, PARTS
-from tests.faults.figures import Figures
-from tests.faults.oracle import Verdict, judge, later, recover
+from tests.faults.figures import Figures, Verdict
+from tests.faults.oracle import judge, later, recover
 from tests.faults.scenes import Scenes
 
 pytestmark = pytest.mark.django_db(transaction=True)
