@@ -15,15 +15,14 @@ from tests.faults.steps import Stage
 
 @dataclass(frozen=True)
 class Point:
-    """A moment of the n-th effect of a step.
+    """A moment of an effect of a step.
 
     Attributes:
-        number: Of the effect, from 1.
         moment: When, seen from it.
-        what: The effect in words: "commit 3 (operation.sending)", "request 2 (POST /itcare/databases/postgresql)".
+        what: The effect in words, with how many of its very sort came: "commit 1 (operation.sending)", "request 2 (GET
+            /itcare/actions)". What is done at once comes in no certain order, so its place among all says nothing.
     """
 
-    number: int
     moment: Moment
     what: str
 
@@ -49,6 +48,7 @@ class Tape:
         self.hit = ""
         self._stage, self._at = stage, at
         self._counts: Counter[str] = Counter()
+        self._names: dict[int, str] = {}
         self._lock = threading.Lock()
 
     def __call__(self, message: Message, moment: Moment) -> None:
@@ -57,9 +57,11 @@ class Tape:
             return
         with self._lock:
             if moment is Moment.BEFORE:
-                self.effects.append(self._named(message.text))
-            if self._at and not self.hit and (self._at.number, self._at.moment) == (len(self.effects), moment):
-                self.hit = f"{moment} {self.effects[-1]}"
+                self._names[id(message)] = self._named(message.text)
+                self.effects.append(self._names[id(message)])
+            here = f"{moment} {self._names[id(message)]}"
+            if not self.hit and str(self._at) == here:
+                self.hit = here
                 os.kill(self._stage.zygote.running(), signal.SIGKILL)
             if self.hit:
                 raise CutError
@@ -68,16 +70,16 @@ class Tape:
         # Clusters and actions of another run have other numbers.
         text = re.sub(r"/\d+", "/N", text)
         kind, _, rest = text.partition(" ") if text.startswith("commit") else ("request", "", f"({text})")
-        self._counts[kind] += 1
-        return f"{kind} {self._counts[kind]} {rest}"
+        self._counts[f"{kind} {rest}"] += 1
+        return f"{kind} {self._counts[f'{kind} {rest}']} {rest}"
 
 
 def points(effects: Sequence[str]) -> Iterator[Point]:
     """Every point of a step with these effects; a commit is one message, which leaves whole or not at all."""
-    for number, what in enumerate(effects, 1):
+    for what in effects:
         for moment in Moment:
             if moment is not Moment.HALFWAY or what.startswith("request"):
-                yield Point(number, moment, what)
+                yield Point(moment, what)
 
 
 def clean(stage: Stage, step: str, number: int = 0) -> list[str]:
