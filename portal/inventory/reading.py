@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Now
 
 from portal import itcare
 from portal.audit.record import record
-from portal.inventory.keep import keep_cluster, keep_service, text
+from portal.inventory.keep import keep_cluster, keep_service, known_of, text
 from portal.inventory.models import Cluster
 from portal.inventory.parts import read_parts
 
@@ -150,4 +150,4 @@ def _facts(told: itcare.Cluster) -> dict[str, object]:
         "creation_user": text(told.creation_user, 200),
         "comment": told.comment or "",
     }
-    return {name: value for name, value in facts.items() if value not in (None, "")}
+    return known_of(**facts)

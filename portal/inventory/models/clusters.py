@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from portal.accounts import rights
 from portal.accounts.models import User
-from portal.inventory.models.places import Service, granted
+from portal.inventory.models.places import PRODUCTION, Service, granted
 from portal.web.looks import Look
 
 # The documented statuses (API.md 12).
@@ -207,6 +207,17 @@ class Cluster(models.Model):
             self.storage,
         ]
         return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
+
+    @property
+    def production(self) -> bool:
+        """Whether its own environment or its service's is production: ITCare tells one, the other, or both."""
+        return self.environment == PRODUCTION or (self.service is not None and self.service.production)
+
+    @property
+    def perhaps_production(self) -> bool:
+        """Whether it is production, or nothing tells that it is not: where caution costs little, unknown counts too."""
+        unknown = not self.environment and (self.service is None or not self.service.environment)
+        return self.production or unknown
 
     @property
     def look(self) -> Look:

@@ -204,3 +204,30 @@ def test_stopping_wants_the_name_in_production_only(cast: Cast, silent_itcare: S
     assert refused(cast, silent_itcare, "stop", serious, {"confirm_name": ""}) == {"confirm_name": TYPE_IT}
     asked(cast.developer, "stop", calm, {"confirm_name": ""})
     asked(cast.developer, "stop", serious, {})
+
+
+@pytest.mark.parametrize(
+    ("of_service", "of_cluster", "wanted"),
+    [
+        ("PRODUCTION", "PRODUCTION", 1),
+        ("PRODUCTION", "QA", 1),
+        ("PRODUCTION", "", 1),
+        ("QA", "PRODUCTION", 1),
+        ("", "PRODUCTION", 1),
+        # Nobody told: as in production.
+        ("", "", 1),
+        ("", "QA", 0),
+        ("QA", "", 0),
+        ("QA", "QA", 0),
+    ],
+)
+def test_stopping_wants_the_name_where_anything_says_production_or_nothing_says_what_it_is(
+    cast: Cast, silent_itcare: Silent, of_service: str, of_cluster: str, wanted: int
+) -> None:
+    Service.objects.filter(pk=cast.service.pk).update(environment=of_service)
+    row = target(cast.service, environment=of_cluster)
+    assert len(opened(cast.developer, address("stop", row)).page.all("input", name="confirm_name")) == wanted
+    if wanted:
+        assert refused(cast, silent_itcare, "stop", row, {"confirm_name": ""}) == {"confirm_name": TYPE_IT}
+    else:
+        asked(cast.developer, "stop", row, {"confirm_name": ""})

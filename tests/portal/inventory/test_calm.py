@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db.models import Model
 from django.db.models.functions import Now
 from django.test import Client
 from pytest_django import Settings
@@ -141,6 +142,35 @@ def test_nulls_and_unknown_words_lose_nothing_that_is_known(small: Sandbox) -> N
     assert (after.status, after.look.word, after.read_failed) == ("HIBERNATING", "Hibernating", "")
     assert after.creation_time == datetime(2022, 11, 8, 7, 32, 2, tzinfo=UTC)
     assert after.end_of_support_at == datetime(2030, 11, 8, 9, 32, 2, 263_000, tzinfo=UTC)
+
+
+def test_nulls_in_lists_lose_nothing_that_is_known(small: Sandbox) -> None:
+    read_lists()
+    service = Service.objects.filter(environment="PRODUCTION").earliest("pk")
+    network = Network.objects.exclude(free_addresses=None).earliest("pk")
+    area = Area.objects.filter(is_default=True).select_related("region").earliest("pk")
+    before = state(service, network, area.region, area)
+    assert "" not in [value for row in before for value in row.values()]
+    nothing = dict.fromkeys(("name", "environment", "cloudName", "cidr", "region", "area", "scope", "ipFreeNumber"))
+    descriptions = dict.fromkeys(("technicalId", "shortDescription", "networkShortDescription", "description"))
+    small.set_faults(
+        tells("/compute/services", [{**nothing, "id": service.upstream_id}]),
+        tells("/networks", [{**nothing, **descriptions, "id": network.upstream_id}]),
+        tells("/regions", [{"name": area.region.name, "label": None, "areas": [{"name": area.name, "default": None}]}]),
+    )
+    read_lists()
+    assert list(Sync.objects.values_list("failed", flat=True).distinct()) == [""]
+    assert state(service, network, area.region, area) == before
+    small.set_faults(tells("/compute/services", [{"id": service.upstream_id, "environment": "QA"}]))
+    read_lists()
+    service.refresh_from_db()
+    assert (service.name, service.environment) == (before[0]["name"], "QA")
+
+
+def state(*rows: Model) -> list[dict[str, object]]:
+    """What is known of each row, without when it was listed."""
+    known = [type(row)._default_manager.filter(pk=row.pk).values().get() for row in rows]
+    return [{name: value for name, value in row.items() if name != "listed_at"} for row in known]
 
 
 @pytest.mark.parametrize("form", ["object", "page"])
