@@ -177,13 +177,21 @@ def _page(
     operation = change.operation
     situation = queries.situation(change)
     moved_at = change.cluster.changed_at if change.cluster else None
-    mark = stamp(change.pk, change.changed_at, operation.changed_at if operation else None, moved_at, *situation.marks)
+    pending = change.state == State.PENDING
+    broken = submit.in_the_way(change, held=situation.held) if policy.is_open(change) else []
+    lapsed = decide.lapsed(change) if pending else ""
+    mark = stamp(
+        change.pk,
+        change.changed_at,
+        operation.changed_at if operation else None,
+        moved_at,
+        *situation.marks,
+        lapsed,
+        *broken,
+    )
     live = bool(request.htmx) and request.method == "GET"
     if live and (nothing := unchanged(request, mark)):
         return nothing
-    pending = change.state == State.PENDING
-    # A poll does not touch the sentences above the card.
-    broken = submit.in_the_way(change, held=situation.held) if policy.is_open(change) and not live else []
     own = not policy.why_not_own(request.user, change)
     context = {
         "change": change,
@@ -195,6 +203,7 @@ def _page(
         "form": form or ApproveForm(),
         "problem": problem,
         "broken": broken,
+        "lapsed": lapsed,
         "why_not": policy.why_not_decide(request.user, change) if pending else "",
         "may_submit": own and change.state == State.DRAFT,
         "may_withdraw": own and policy.is_open(change),
