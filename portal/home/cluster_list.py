@@ -93,6 +93,7 @@ def index(request: Request) -> HttpResponse:
         return render(request, "inventory/list.html#live", context)
     hides_unread = any(view.chosen.get(name) for name in queries.READ_LATER) and queries.some_unread()
     whole = {
+        "orders": _orders(),
         "services": queries.offered_services(view, scope),
         "facets": _facets(view),
         "canonical": request.build_absolute_uri(f"{reverse('clusters')}?{view.query()}".rstrip("?")),
@@ -164,6 +165,15 @@ def _columns(view: ListView) -> list[dict[str, str]]:
             }
         )
     return heads
+
+
+def _orders() -> list[dict[str, str]]:
+    """What the heads of the table lead to, for a form."""
+    return [
+        {"value": f"{sign}{name}", "words": f"{label}, {direction}"}
+        for name, label in COLUMNS.items()
+        for sign, direction in (("", "ascending"), ("-", "descending"))
+    ]
 
 
 def _facets(view: ListView) -> list[dict[str, object]]:
