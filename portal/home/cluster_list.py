@@ -18,6 +18,7 @@ from portal.inventory.models import GONE, Cluster, ClusterQuerySet, Sync
 from portal.inventory.queries import ListView, Scope
 from portal.operations.models import Operation
 from portal.web.live import stamp, unchanged
+from portal.web.looks import words_of
 from portal.web.paging import page
 
 PAGE_SIZE: Final = 50
@@ -129,7 +130,8 @@ class _Echo:
 def _lines(clusters: ClusterQuerySet) -> Iterator[str]:
     # Text is quoted always, so that no reader has to guess; numbers are not.
     writer = csv.writer(_Echo(), quoting=csv.QUOTE_NONNUMERIC)
-    yield writer.writerow(EXPORTED)
+    # Excel takes a file for one of its own language's letters unless this mark says UTF-8.
+    yield "\ufeff" + writer.writerow(EXPORTED)
     read = list(EXPORTED).index("read")
     rows = clusters.values_list(*EXPORTED.values())
     # A cursor of the server: neither side holds more than a chunk.
@@ -199,7 +201,7 @@ def _word(facet: str, value: str) -> str:
         return Cluster(status=value).look.word if value != GONE else "Gone"
     if facet == "topology":
         return Cluster(topology=value).topology_words
-    return value.capitalize() if facet in {"environment", "support"} else value
+    return words_of(value) if facet in {"environment", "support"} else value
 
 
 def _busy(clusters: Sequence[Cluster]) -> dict[int, Operation]:

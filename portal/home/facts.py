@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from portal.inventory.models import Cluster
+from portal.web.looks import words_of
 
 Row = tuple[str, str | datetime]
 Told = tuple[str, str | datetime | None]
@@ -38,7 +39,7 @@ def _identity(cluster: Cluster) -> list[Told]:
     return [
         ("Service", str(cluster.service or "")),
         ("Cloud", cluster.service.cloud_name if cluster.service else ""),
-        ("Environment", cluster.environment.capitalize()),
+        ("Environment", words_of(cluster.environment)),
         ("Trigram", cluster.trigram),
         ("Numbers at ITCare", ", ".join(number for number in dict.fromkeys(numbers) if number)),
         ("Created", cluster.creation_time),
@@ -71,7 +72,7 @@ def _version(cluster: Cluster) -> list[Told]:
     return [
         ("Version", f"PostgreSQL {cluster.version}" if cluster.version else cluster.product_name),
         ("Product", cluster.product_code),
-        ("Support", ", ".join(part for part in (cluster.support_phase, cluster.support_level) if part)),
+        ("Support", ", ".join(words_of(part) for part in (cluster.support_phase, cluster.support_level) if part)),
         ("Released", cluster.released_at),
         ("End of sale", cluster.end_of_sales_at),
         ("Extended support from", cluster.extended_support_at),

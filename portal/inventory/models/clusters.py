@@ -15,7 +15,7 @@ from django.utils import timezone
 from portal.accounts import rights
 from portal.accounts.models import User
 from portal.inventory.models.places import PRODUCTION, Service, granted
-from portal.web.looks import Look
+from portal.web.looks import Look, words_of
 
 # The documented statuses (API.md 12).
 ACTIVE: Final = "ACTIVE"
@@ -231,7 +231,7 @@ class Cluster(models.Model):
             "DELETING": Look("Deleting", "loader-circle", "busy"),
             "": Look("Not known yet", "circle-question-mark", "off"),
         }
-        return known.get(self.status) or Look(self.status.capitalize(), "circle-question-mark", "warn")
+        return known.get(self.status) or Look(words_of(self.status), "circle-question-mark", "warn")
 
     @property
     def found_look(self) -> Look | None:
