@@ -26,7 +26,8 @@ def groups(cluster: Cluster) -> list[Group]:
         ("Size", _size(cluster)),
         ("Version and support", _version(cluster)),
         ("Network", _network(cluster)),
-        ("Backup", [("Backed up", _yes(cluster.backup_status))]),
+        ("Backup", _backup(cluster)),
+        ("Patching", _patching(cluster)),
         ("Replication", _replication(cluster)),
         ("Monitoring", [("Monitored", _yes(cluster.monitoring_requested))]),
     ]
@@ -86,6 +87,26 @@ def _network(cluster: Cluster) -> list[Told]:
         ("Address", cluster.ip_address),
         ("TLS", _yes(cluster.tls_enabled, "on", "off")),
         ("Number of the network", str(cluster.network_id or "")),
+    ]
+
+
+def _backup(cluster: Cluster) -> list[Told]:
+    return [
+        ("Backed up", _yes(cluster.backup_status)),
+        ("Last backup", cluster.backup_at),
+        ("System", cluster.backup_system),
+        ("Type", cluster.backup_type),
+        ("Policies", cluster.backup_policies),
+    ]
+
+
+def _patching(cluster: Cluster) -> list[Told]:
+    return [
+        ("Patching", _yes(cluster.patch_excluded, "left out", "takes part")),
+        ("Why it is left out", cluster.exclusion_reason if cluster.patch_excluded else ""),
+        ("Patch group", cluster.patch_group),
+        ("Patched", cluster.patched_at),
+        ("Patch tag", cluster.patch_tag),
     ]
 
 

@@ -57,6 +57,7 @@ def a_moment_ago() -> str:
 
 
 def in_a_patch_group(tab: Page) -> None:
+    tab.get_by_role("radio", name="Takes part").check()
     tab.locator("[name=patch_group]").select_option("2")
 
 

@@ -93,6 +93,11 @@ class Attachment(models.Model):
     region = models.CharField(max_length=40, blank=True)
     area = models.CharField(max_length=40, blank=True)
     scope = models.CharField(max_length=40, blank=True)
+    description = models.CharField(max_length=500, blank=True)
+    free_addresses = models.BigIntegerField(null=True)
+    used_percent = models.BigIntegerField(null=True, help_text="0 to 100")
+    is_default = models.BooleanField(null=True)
+    is_public = models.BooleanField(null=True, help_text="Its range is public.")
 
     class Meta:
         """Networks read in the order of their names."""

@@ -101,6 +101,12 @@ def test_every_kind_wants_a_reason(cast: Cast, silent_itcare: Silent, kind: str)
             {"excluded": "false", "patch_group": "4"},
             {"patch_group": "There are the groups 1, 2 and 3."},
         ),
+        ("update_patch_party", {"excluded": ""}, {"excluded": "Choose whether the cluster takes part."}),
+        (
+            "update_patch_party",
+            {"exclusion_reason": "x" * 501},
+            {"exclusion_reason": "At most 500 characters; these are 501."},
+        ),
         ("update_patch_party", {"excluded": "maybe"}, {"excluded": "Choose whether the cluster takes part."}),
         (
             "install_extension",
@@ -231,3 +237,44 @@ def test_stopping_wants_the_name_where_anything_says_production_or_nothing_says_
         assert refused(cast, silent_itcare, "stop", row, {"confirm_name": ""}) == {"confirm_name": TYPE_IT}
     else:
         asked(cast.developer, "stop", row, {"confirm_name": ""})
+
+
+@pytest.mark.parametrize(
+    ("told", "chosen"),
+    [
+        # Where ITCare tells nothing, nothing is chosen beforehand.
+        ({"patch_excluded": None}, ([], "", "")),
+        ({"patch_excluded": False, "patch_group": "2"}, (["false"], "2", "")),
+        ({"patch_excluded": True, "exclusion_reason": "We <patch> it."}, (["true"], "", "We <patch> it.")),
+    ],
+)
+def test_the_form_of_patching_begins_with_what_holds_now(
+    cast: Cast, told: dict[str, object], chosen: tuple[list[str], str, str]
+) -> None:
+    row = target(cast.service, **told)
+    page = opened(cast.developer, address("update_patch_party", row)).page
+    radios = [each.attributes["value"] for each in page.all("input", name="excluded") if "checked" in each.attributes]
+    (group,) = [each.attributes["value"] for each in page.all("option") if "selected" in each.attributes] or [""]
+    reason = page.one("input", name="exclusion_reason")
+    assert (radios, group, reason.attributes.get("value", "")) == chosen
+    # It may be needed, so its label does not say "optional".
+    assert page.one("label", for_="id_exclusion_reason").text == "Why it is left out"
+
+
+def test_the_card_of_patching_shows_old_beside_new_where_the_old_is_told(cast: Cast, silent_itcare: Silent) -> None:
+    unknown = cluster(cast.service, 3, read_at=datetime.now(UTC))
+    left_out = target(cast.service, patch_excluded=True, exclusion_reason="We patch it.", patch_group="1")
+    values: Values = {"excluded": "true", "exclusion_reason": "Its users do."}
+    patching, why = {"label": "Patching", "new": "Is left out"}, {"label": "Why it is left out", "new": "Its users do."}
+    assert asked(cast.developer, "update_patch_party", unknown, values).shown == [
+        {**patching, "old": ""},
+        {**why, "old": ""},
+    ]
+    assert asked(cast.developer, "update_patch_party", left_out, values).shown == [
+        {**patching, "old": "Is left out"},
+        {**why, "old": "We patch it."},
+    ]
+    assert asked(cast.developer, "update_patch_party", left_out, {"excluded": "false", "patch_group": "3"}).shown == [
+        {"label": "Patching", "new": "Takes part", "old": "Is left out"},
+        {"label": "Patch group", "new": "3", "old": "1"},
+    ]
