@@ -71,8 +71,8 @@ class Extension(models.Model):
 
     @property
     def safe_link(self) -> str:
-        """The link, if it leads to a web page; anything else is not made clickable."""
-        return self.link if self.link.startswith(("https://", "http://")) else ""
+        """The link, if it leads to a web page that nobody can alter on the way; anything else is not made clickable."""
+        return self.link if self.link.startswith("https://") else ""
 
     @property
     def restart_look(self) -> Look:
