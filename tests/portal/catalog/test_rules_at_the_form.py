@@ -74,6 +74,24 @@ def test_the_form_without_the_mistake_is_taken(cast: Cast, silent_itcare: Silent
 
 
 @pytest.mark.parametrize("kind", VALID)
+def test_the_form_says_what_there_is_to_know_as_the_card_does(cast: Cast, silent_itcare: Silent, kind: str) -> None:
+    source(cast.service)
+    row = target(cast.service, status="INACTIVE" if kind == "start" else "ACTIVE")
+    told = opened(cast.developer, address(kind, row)).page.one("section", aria_labelledby="know")
+    change = asked(cast.developer, kind, row, valid(kind))
+    card = opened(cast.approver, change.get_absolute_url()).page.one("section", aria_labelledby="know")
+    assert [each.text for each in told.one("dl").all("dt")] == [
+        "What it does",
+        "What it interrupts",
+        "How long",
+        "Can it be undone",
+        "Risk",
+        "Look at",
+    ]
+    assert told.one("dl").text == card.one("dl").text
+
+
+@pytest.mark.parametrize("kind", VALID)
 def test_every_kind_wants_a_reason(cast: Cast, silent_itcare: Silent, kind: str) -> None:
     source(cast.service)
     row = target(cast.service, status="INACTIVE" if kind == "start" else "ACTIVE")
