@@ -110,9 +110,11 @@ def _asks(cluster: Cluster) -> list[tuple[ClusterKind, str]]:
     return [(kind, busy or kind.not_now(cluster)) for kind in ON_CLUSTER]
 
 
-def _overview(_request: Request, cluster: Cluster) -> dict[str, Any]:
+def _overview(request: Request, cluster: Cluster) -> dict[str, Any]:
     asks = _asks(cluster) if _may_ask(cluster) else []
-    return {"groups": facts.groups(cluster), "connection": connection(cluster), "asks": asks}
+    # Whoever comes from another part has chosen the menu there.
+    opened = "asks" in request.GET
+    return {"groups": facts.groups(cluster), "connection": connection(cluster), "asks": asks, "asks_open": opened}
 
 
 def _history(request: Request, cluster: Cluster) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The page of one cluster, part by part: what is told, how old it is, what is said where nothing is known."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from django.utils import timezone
@@ -89,6 +90,17 @@ def test_the_overview_tells_patching_and_backup_where_itcare_does(cast: Cast) ->
         "Type": "FULL",
         "Policies": "Daily, Weekly",
     }
+
+
+def test_the_menu_of_changes_is_open_for_who_comes_from_another_part(cast: Cast) -> None:
+    shown = read_cluster(cast)
+    browser = signed_in(cast.developer)
+    part = Page.of(browser.get(f"{shown.get_absolute_url()}nodes/").content)
+    (link,) = [each.attributes["href"] for each in part.one("main").all("a") if each.text == "Ask for a change"]
+    assert urlsplit(link).fragment == "asks"
+    for address, opened in ((link, True), (shown.get_absolute_url(), False)):
+        page = Page.of(browser.get(address).content)
+        assert ("open" in page.one("details", id="asks").attributes) == opened
 
 
 def test_a_network_tells_how_full_it_is(cast: Cast) -> None:
