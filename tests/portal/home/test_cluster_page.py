@@ -110,8 +110,8 @@ def test_a_network_tells_how_full_it_is(cast: Cast) -> None:
     Attachment.objects.create(cluster=shown, name="b")
     rows = page_of(cast, f"{shown.get_absolute_url()}networks/").one("tbody").all("tr")
     full, unknown = ([cell.text for cell in row.all("td")] for row in rows)
-    assert (full[0], full[3], full[6]) == ("a <i>Backend", "0 100% used", "private public range default network")
-    assert (unknown[0], unknown[3], unknown[6]) == ("b", "", "")
+    assert (full[0], full[3], full[5]) == ("a <i>Backend", "0 100% used", "private public range default network")
+    assert (unknown[0], unknown[3], unknown[5]) == ("b", "", "")
 
 
 @pytest.mark.parametrize(("link", "clickable"), [("https://metrology.example.com/x", True), ("javascript:x", False)])
