@@ -42,6 +42,9 @@ class InstallExtensionForm(KindForm):
         self.fields["extensions"].hints = {  # type: ignore[attr-defined]  # read by the field's template
             extension.name: extension.comment for extension in offered if extension.comment
         }
+        self.fields["extensions"].links = {  # type: ignore[attr-defined]  # likewise
+            extension.name: extension.safe_link for extension in offered if extension.safe_link
+        }
         self.fields["dbname"].help_text = told_before(self.cluster, PartName.DATABASES)
         self.fields["extensions"].help_text = told_before(self.cluster, PartName.EXTENSIONS)
         self._restarting = {extension.name for extension in offered if extension.requires_restarting}

@@ -9,12 +9,11 @@ from portal.inventory.models import INACTIVE, Cluster
 
 
 class StopForm(ConfirmedForm):
-    """Wants the name typed in production, where a stop interrupts real work."""
+    """Wants the name typed in production, and where nobody knows whether it is: a stop interrupts real work."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Django's
         super().__init__(*args, **kwargs)
-        service = self.cluster.service if self.cluster else None
-        if service is not None and not service.production:
+        if self.cluster is not None and not self.cluster.perhaps_production:
             del self.fields["confirm_name"]
 
 

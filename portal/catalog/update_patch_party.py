@@ -11,6 +11,9 @@ from portal.inventory.models import Cluster
 
 INCLUDED, EXCLUDED = "false", "true"
 GROUPS: Final = ("1", "2", "3")
+# By what ITCare tells of a cluster.
+_CHOICES: Final[Mapping[bool | None, str]] = {False: INCLUDED, True: EXCLUDED}
+_WORDS: Final[Mapping[str | None, str]] = {INCLUDED: "Takes part", EXCLUDED: "Is left out"}
 ONE_NODE: Final = "The patch group can only be chosen where there is one node."
 
 
@@ -19,8 +22,7 @@ class PatchPartyForm(KindForm):
 
     excluded = forms.ChoiceField(
         label="Patching",
-        choices=[(INCLUDED, "Takes part"), (EXCLUDED, "Is left out")],
-        initial=INCLUDED,
+        choices=list(_WORDS.items()),
         widget=forms.RadioSelect,
         error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose whether the cluster takes part."),
     )
@@ -35,7 +37,8 @@ class PatchPartyForm(KindForm):
         label="Why it is left out",
         required=False,
         max_length=500,
-        help_text="ITCare asks for it; it is sent to cegedim.cloud.",
+        help_text="Needed when it is left out: ITCare asks for it, and it is sent to cegedim.cloud.",
+        error_messages={"max_length": "At most %(limit_value)d characters; these are %(show_value)d."},
     )
 
     field_order = ("excluded", "patch_group", "exclusion_reason", "reason")
@@ -46,6 +49,12 @@ class PatchPartyForm(KindForm):
             INCLUDED: "Patched and restarted with the others, four times a year.",
             EXCLUDED: "Not patched: somebody has to see to its security.",
         }
+        self.fields["exclusion_reason"].conditional = True  # type: ignore[attr-defined]  # read by the field's template
+        if self.cluster:
+            # Nothing is chosen beforehand where ITCare does not tell what holds now.
+            self.fields["excluded"].initial = _CHOICES.get(self.cluster.patch_excluded)
+            self.fields["patch_group"].initial = self.cluster.patch_group
+            self.fields["exclusion_reason"].initial = self.cluster.exclusion_reason
         if self.cluster is None or self.cluster.node_count != 1:
             del self.fields["patch_group"]
 
@@ -89,13 +98,14 @@ class UpdatePatchParty(ClusterKind):
         group = f" in group {parameters['patch_group']}" if parameters.get("patch_group") else ""
         return f"Let {known(cluster)} take part in patching{group}"
 
-    def rows(self, parameters: Parameters, cluster: Cluster | None) -> Sequence[Row]:  # noqa: ARG002
-        """Return what is asked for; what holds now is not told for PostgreSQL (API.md 7.4)."""
-        left_out = parameters["excluded"] == EXCLUDED
+    def rows(self, parameters: Parameters, cluster: Cluster | None) -> Sequence[Row]:
+        """Return what is asked for, beside what holds now where ITCare tells it (API.md 7.4)."""
+        now = known(cluster)
+        reason = now.exclusion_reason if now.patch_excluded else ""
         rows = [
-            Row("Patching", "Is left out" if left_out else "Takes part"),
-            Row("Patch group", parameters.get("patch_group", "")),
-            Row("Why it is left out", parameters.get("exclusion_reason", "")),
+            Row("Patching", _WORDS[parameters["excluded"]], _WORDS.get(_CHOICES.get(now.patch_excluded), "")),
+            Row("Patch group", parameters.get("patch_group", ""), now.patch_group),
+            Row("Why it is left out", parameters.get("exclusion_reason", ""), reason),
         ]
         return [row for row in rows if row.new]
 

@@ -22,6 +22,7 @@ from portal.changes import again, policy, submit
 from portal.changes.models import Change, State
 from portal.changes.views import file_draft, get_change, see
 from portal.inventory.models import Cluster, Service
+from portal.inventory.refresh import refresh
 from portal.operations.models import Operation
 from portal.operations.start import busy
 from portal.operations.states import LostRaceError
@@ -57,12 +58,13 @@ def new(request: Request, kind: str) -> HttpResponse:
         return see(draft)
     origin = draft or _again(request, entry)
     cluster = _cluster(request, entry, origin)
-    if cluster and (why_not := _not_now(entry, cluster, request.user)):
-        context = {"kind": entry, "cluster": cluster, "why_not": why_not}
-        status = HTTPStatus.CONFLICT if request.method == "POST" else HTTPStatus.OK
-        return render(request, "changes/not_now.html", context, status=status)
     if request.method == "POST":
         return _take(request, entry, draft, cluster, token)
+    if cluster:
+        # What the form offers, and whether it is offered, rests on what was read: a link to it is opened days later.
+        refresh(cluster)
+        if why_not := _not_now(entry, cluster, request.user):
+            return render(request, "changes/not_now.html", {"kind": entry, "cluster": cluster, "why_not": why_not})
     form = entry.form(user=request.user, cluster=cluster, initial=again.values(origin) if origin else None)
     return _form_page(request, entry, form, draft, token)
 
@@ -128,8 +130,12 @@ def _sent_before(request: Request, entry: Kind, earlier: Change) -> HttpResponse
 
 
 def _fits(entry: Kind, form: KindForm) -> bool:
-    """Whether the form is valid, and nothing unfinished stands in its way."""
-    if not form.is_valid():
+    """Whether the form is valid, and nothing stands in its way: what does is said beside what was typed."""
+    valid = form.is_valid()
+    if form.cluster and (why_not := _not_now(entry, form.cluster, form.user)):
+        form.add_error(None, f"This cannot be asked now. {why_not}")
+        return False
+    if not valid:
         return False
     name, _ = entry.target(form.parameters, form.cluster)
     if sentence := busy(name=name, cluster=form.cluster):

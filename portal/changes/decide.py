@@ -32,8 +32,8 @@ def approve(change: Change, user: User, comment: str) -> Operation:
     try:
         with transaction.atomic():
             change = _locked(change, user, policy.why_not_approve)
-            if lapsed := _lapsed(change):
-                raise NotPossibleError(lapsed)
+            if why_not := lapsed(change):
+                raise NotPossibleError(why_not)
             if broken := change.entry.broken(change.parameters, change.cluster, change.service):
                 raise NotPossibleError(" ".join(broken))
             if lacks := copying.why_not_asked(change.entry, change.parameters, change.requester):
@@ -87,6 +87,22 @@ def withdraw(change: Change, user: User) -> None:
         change.move(State.WITHDRAWN, actor=user)
 
 
+def lapsed(change: Change) -> str:
+    """Return why an approval would not fit what was asked, empty if it would.
+
+    It comes too late, the request was altered, its requester is gone, or the cluster moved.
+    """
+    if change.expires_at <= timezone.now():
+        return "This request has expired: it has to be asked again."
+    if not change.requester.is_active:
+        return "The person who asked can no longer sign in: somebody else has to ask."
+    if change.digest != change.computed_digest():
+        return "The request no longer holds what was submitted: it cannot be approved. Ask an administrator."
+    if change.cluster is not None and change.cluster.revision != change.revision:
+        return "The cluster moved since this was asked: it has to be asked again."
+    return ""
+
+
 def _allow(why_not: str, verb: str, change: Change, user: User) -> None:
     if not why_not:
         return
@@ -117,19 +133,6 @@ def _locked(change: Change, user: User, why_not: Callable[[User, Change], str]) 
         message = f"{user} may no longer decide change {change.pk}"
         raise LostRaceError(message)
     return locked
-
-
-def _lapsed(change: Change) -> str:
-    """Why the approval would not fit what was asked: too late, altered, its requester gone, or the cluster moved."""
-    if change.expires_at <= timezone.now():
-        return "This request has expired: it has to be asked again."
-    if not change.requester.is_active:
-        return "The person who asked can no longer sign in: somebody else has to ask."
-    if change.digest != change.computed_digest():
-        return "The request no longer holds what was submitted: it cannot be approved. Ask an administrator."
-    if change.cluster is not None and change.cluster.revision != change.revision:
-        return "The cluster moved since this was asked: it has to be asked again."
-    return ""
 
 
 def _decide(change: Change, user: User, verdict: Decision.Verdict, comment: str) -> None:

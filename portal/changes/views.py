@@ -178,13 +178,21 @@ def _page(
     operation = change.operation
     situation = queries.situation(change, request.user)
     moved_at = change.cluster.changed_at if change.cluster else None
-    mark = stamp(change.pk, change.changed_at, operation.changed_at if operation else None, moved_at, *situation.marks)
+    pending = change.state == State.PENDING
+    broken = submit.in_the_way(change, held=situation.held) if policy.is_open(change) else []
+    lapsed = decide.lapsed(change) if pending else ""
+    mark = stamp(
+        change.pk,
+        change.changed_at,
+        operation.changed_at if operation else None,
+        moved_at,
+        *situation.marks,
+        lapsed,
+        *broken,
+    )
     live = bool(request.htmx) and request.method == "GET"
     if live and (nothing := unchanged(request, mark)):
         return nothing
-    pending = change.state == State.PENDING
-    # A poll does not touch the sentences above the card.
-    broken = submit.in_the_way(change, held=situation.held) if policy.is_open(change) and not live else []
     why_not, why_not_approve = policy.verdicts(request.user, change) if pending else ("", "")
     own = not policy.why_not_own(request.user, change)
     context = {
@@ -198,6 +206,7 @@ def _page(
         "form": form or ApproveForm(),
         "problem": problem,
         "broken": broken,
+        "lapsed": lapsed,
         "why_not": why_not,
         "why_not_approve": why_not_approve,
         "may_submit": own and change.state == State.DRAFT,

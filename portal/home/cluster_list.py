@@ -18,6 +18,7 @@ from portal.inventory.models import GONE, Cluster, ClusterQuerySet, Sync
 from portal.inventory.queries import ListView, Scope
 from portal.operations.models import Operation
 from portal.web.live import stamp, unchanged
+from portal.web.looks import words_of
 from portal.web.paging import page
 
 PAGE_SIZE: Final = 50
@@ -93,6 +94,7 @@ def index(request: Request) -> HttpResponse:
         return render(request, "inventory/list.html#live", context)
     hides_unread = any(view.chosen.get(name) for name in queries.READ_LATER) and queries.some_unread(scope)
     whole = {
+        "orders": _orders(),
         "services": queries.offered_services(view, scope),
         "facets": _facets(view, scope),
         "canonical": request.build_absolute_uri(f"{reverse('clusters')}?{view.query()}".rstrip("?")),
@@ -128,7 +130,8 @@ class _Echo:
 def _lines(clusters: ClusterQuerySet) -> Iterator[str]:
     # Text is quoted always, so that no reader has to guess; numbers are not.
     writer = csv.writer(_Echo(), quoting=csv.QUOTE_NONNUMERIC)
-    yield writer.writerow(EXPORTED)
+    # Excel takes a file for one of its own language's letters unless this mark says UTF-8.
+    yield "\ufeff" + writer.writerow(EXPORTED)
     read = list(EXPORTED).index("read")
     rows = clusters.values_list(*EXPORTED.values())
     # A cursor of the server: neither side holds more than a chunk.
@@ -166,6 +169,15 @@ def _columns(view: ListView) -> list[dict[str, str]]:
     return heads
 
 
+def _orders() -> list[dict[str, str]]:
+    """What the heads of the table lead to, for a form."""
+    return [
+        {"value": f"{sign}{name}", "words": f"{label}, {direction}"}
+        for name, label in COLUMNS.items()
+        for sign, direction in (("", "ascending"), ("-", "descending"))
+    ]
+
+
 def _facets(view: ListView, scope: Scope) -> list[dict[str, object]]:
     """The filters that have something to choose between, or something chosen."""
     offered = queries.offered(view, scope)
@@ -189,7 +201,7 @@ def _word(facet: str, value: str) -> str:
         return Cluster(status=value).look.word if value != GONE else "Gone"
     if facet == "topology":
         return Cluster(topology=value).topology_words
-    return value.capitalize() if facet in {"environment", "support"} else value
+    return words_of(value) if facet in {"environment", "support"} else value
 
 
 def _busy(clusters: Sequence[Cluster]) -> dict[int, Operation]:

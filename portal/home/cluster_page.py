@@ -84,7 +84,9 @@ def detail(request: Request, cluster_id: int, part: str = OVERVIEW) -> HttpRespo
 
 def _stamp(cluster: Cluster, part: str, lately: list[Operation], readings: Mapping[str, Part]) -> str:
     # What can be asked for hangs on databases, extensions and versions, and is offered on the overview.
-    read = [(row.name, row.read_at, row.failed) for _, row in sorted(readings.items())]
+    # A part that is only waited for shows nothing yet.
+    told = [row for _, row in sorted(readings.items()) if row.read_at or row.failed]
+    read = [(row.name, row.read_at, row.failed) for row in told]
     return stamp(
         cluster.pk,
         part,
@@ -114,7 +116,9 @@ def _asks(asker: User, cluster: Cluster) -> list[tuple[ClusterKind, str]]:
 
 def _overview(request: Request, cluster: Cluster) -> dict[str, Any]:
     asks = _asks(request.user, cluster) if _may_ask(cluster) else []
-    return {"groups": facts.groups(cluster), "connection": connection(cluster), "asks": asks}
+    # Whoever comes from another part has chosen the menu there.
+    opened = "asks" in request.GET
+    return {"groups": facts.groups(cluster), "connection": connection(cluster), "asks": asks, "asks_open": opened}
 
 
 def _history(request: Request, cluster: Cluster) -> dict[str, Any]:

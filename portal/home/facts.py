@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from portal.inventory.models import Cluster
+from portal.web.looks import words_of
 
 Row = tuple[str, str | datetime]
 Told = tuple[str, str | datetime | None]
@@ -25,7 +26,8 @@ def groups(cluster: Cluster) -> list[Group]:
         ("Size", _size(cluster)),
         ("Version and support", _version(cluster)),
         ("Network", _network(cluster)),
-        ("Backup", [("Backed up", _yes(cluster.backup_status))]),
+        ("Backup", _backup(cluster)),
+        ("Patching", _patching(cluster)),
         ("Replication", _replication(cluster)),
         ("Monitoring", [("Monitored", _yes(cluster.monitoring_requested))]),
     ]
@@ -38,7 +40,7 @@ def _identity(cluster: Cluster) -> list[Told]:
     return [
         ("Service", str(cluster.service or "")),
         ("Cloud", cluster.service.cloud_name if cluster.service else ""),
-        ("Environment", cluster.environment.capitalize()),
+        ("Environment", words_of(cluster.environment)),
         ("Trigram", cluster.trigram),
         ("Numbers at ITCare", ", ".join(number for number in dict.fromkeys(numbers) if number)),
         ("Created", cluster.creation_time),
@@ -71,7 +73,7 @@ def _version(cluster: Cluster) -> list[Told]:
     return [
         ("Version", f"PostgreSQL {cluster.version}" if cluster.version else cluster.product_name),
         ("Product", cluster.product_code),
-        ("Support", ", ".join(part for part in (cluster.support_phase, cluster.support_level) if part)),
+        ("Support", ", ".join(words_of(part) for part in (cluster.support_phase, cluster.support_level) if part)),
         ("Released", cluster.released_at),
         ("End of sale", cluster.end_of_sales_at),
         ("Extended support from", cluster.extended_support_at),
@@ -85,6 +87,26 @@ def _network(cluster: Cluster) -> list[Told]:
         ("Address", cluster.ip_address),
         ("TLS", _yes(cluster.tls_enabled, "on", "off")),
         ("Number of the network", str(cluster.network_id or "")),
+    ]
+
+
+def _backup(cluster: Cluster) -> list[Told]:
+    return [
+        ("Backed up", _yes(cluster.backup_status)),
+        ("Last backup", cluster.backup_at),
+        ("System", cluster.backup_system),
+        ("Type", cluster.backup_type),
+        ("Policies", cluster.backup_policies),
+    ]
+
+
+def _patching(cluster: Cluster) -> list[Told]:
+    return [
+        ("Patching", _yes(cluster.patch_excluded, "left out", "takes part")),
+        ("Why it is left out", cluster.exclusion_reason if cluster.patch_excluded else ""),
+        ("Patch group", cluster.patch_group),
+        ("Patched", cluster.patched_at),
+        ("Patch tag", cluster.patch_tag),
     ]
 
 

@@ -22,8 +22,8 @@ def keep_service(number: int | None, name: str | None, environment: str | None, 
     if number is None:
         return None
     service, _ = Service.objects.get_or_create(upstream_id=number)
-    told = {"name": (name or "")[:200], "environment": (environment or "")[:40], "cloud_name": (cloud or "")[:200]}
-    missing = {key: value for key, value in told.items() if value and not getattr(service, key)}
+    told = known_of(name=text(name, 200), environment=text(environment, 40), cloud_name=text(cloud, 200))
+    missing = {key: value for key, value in told.items() if not getattr(service, key)}
     if missing:
         Service.objects.filter(pk=service.pk).update(**missing)
     return service.pk
@@ -32,3 +32,8 @@ def keep_service(number: int | None, name: str | None, environment: str | None, 
 def text(value: str | None, length: int) -> str:
     """Return a text of ITCare cut to what its column takes; empty for none."""
     return (value or "")[:length]
+
+
+def known_of(**told: object) -> dict[str, object]:
+    """Return what ITCare really told: what is null or empty is left out, so that it erases nothing that is known."""
+    return {name: value for name, value in told.items() if value not in (None, "")}

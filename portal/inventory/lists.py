@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from portal import itcare
 from portal.audit.record import record
 from portal.inventory import fallback
+from portal.inventory.keep import known_of, text
 from portal.inventory.models import Area, Cluster, Network, Origin, Region, Service, Sync, Zone
 from portal.inventory.resources import read_resources
 
@@ -77,12 +78,12 @@ def read_services(client: itcare.Client) -> None:
     """Read the services one may create in (API.md A2)."""
     listing = client.services()
     for service in listing.items:
-        values = {
-            "name": (service.name or "")[:200],
-            "environment": (service.environment or "")[:40],
-            "cloud_name": (service.cloud_name or "")[:200],
-        }
-        Service.objects.update_or_create(upstream_id=service.id, defaults=values | _HERE)
+        told = known_of(
+            name=text(service.name, 200),
+            environment=text(service.environment, 40),
+            cloud_name=text(service.cloud_name, 200),
+        )
+        Service.objects.update_or_create(upstream_id=service.id, defaults=told | _HERE)
     if listing.complete:
         _miss(Service, [service.id for service in listing.items])
 
@@ -91,17 +92,17 @@ def read_networks(client: itcare.Client) -> None:
     """Read the networks one may place a cluster in (API.md A3)."""
     listing = client.networks()
     for network in listing.items:
-        values = {
-            "name": (network.technical_id or network.network_short_description or "")[:200],
-            "description": (network.short_description or network.description or "")[:500],
-            "cidr": (network.cidr or "")[:64],
-            "region": (network.region or "")[:40],
-            "area": (network.area or "")[:40],
-            "environment": (network.environment or "")[:40],
-            "scope": (network.scope or "")[:40],
-            "free_addresses": network.ip_free_number,
-        }
-        Network.objects.update_or_create(upstream_id=network.id, defaults=values | _HERE)
+        told = known_of(
+            name=text(network.technical_id or network.network_short_description, 200),
+            description=text(network.short_description or network.description, 500),
+            cidr=text(network.cidr, 64),
+            region=text(network.region, 40),
+            area=text(network.area, 40),
+            environment=text(network.environment, 40),
+            scope=text(network.scope, 40),
+            free_addresses=network.ip_free_number,
+        )
+        Network.objects.update_or_create(upstream_id=network.id, defaults=told | _HERE)
     if listing.complete:
         _miss(Network, [network.id for network in listing.items])
 
@@ -114,11 +115,11 @@ def read_regions(client: itcare.Client) -> None:
     with transaction.atomic():
         for region in regions:
             row, _ = Region.objects.update_or_create(
-                name=region.name[:40], defaults={"label": (region.label or "")[:200]}
+                name=region.name[:40], defaults=known_of(label=text(region.label, 200))
             )
             for area in region.areas:
                 place, _ = Area.objects.update_or_create(
-                    name=area.name[:40], defaults={"region": row, "is_default": bool(area.default)}
+                    name=area.name[:40], defaults={"region": row, **known_of(is_default=area.default)}
                 )
                 names = [zone.name[:40] for zone in area.availability_zones]
                 place.zones.exclude(name__in=names).delete()

@@ -150,6 +150,11 @@ def _networks(client: itcare.Client, cluster: Cluster) -> Told:
             region=text(network.region, 40),
             area=text(network.area, 40),
             scope=text(network.scope, 40),
+            description=text(network.short_description or network.description, 500),
+            free_addresses=network.ip_free_number,
+            used_percent=network.used_percent,
+            is_default=network.default_network,
+            is_public=network.is_ip_range_public,
         )
         for network in client.networks_of(cluster.upstream_id)
     ]

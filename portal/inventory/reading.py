@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Now
 
 from portal import itcare
 from portal.audit.record import record
-from portal.inventory.keep import keep_cluster, keep_service, text
+from portal.inventory.keep import keep_cluster, keep_service, known_of, text
 from portal.inventory.models import Cluster
 from portal.inventory.parts import read_parts
 
@@ -150,4 +150,28 @@ def _facts(told: itcare.Cluster) -> dict[str, object]:
         "creation_user": text(told.creation_user, 200),
         "comment": told.comment or "",
     }
-    return {name: value for name, value in facts.items() if value not in (None, "")}
+    return known_of(**facts) | _backup(told) | _patching(told)
+
+
+def _backup(told: itcare.Cluster) -> dict[str, object]:
+    last, policies = told.backup, told.backup_policies
+    facts: dict[str, object] = {"backup_policies": text(", ".join(policies), 300)} if policies else {}
+    if last:
+        facts |= {"backup_system": text(last.backup_system, 100), "backup_type": text(last.type, 100)}
+        facts["backup_at"] = last.last_date
+    return known_of(**facts)
+
+
+def _patching(told: itcare.Cluster) -> dict[str, object]:
+    party = told.patch_party
+    if party is None:
+        return {}
+    facts = known_of(
+        patch_excluded=party.excluded,
+        patch_group=text(party.patch_group, 40),
+        exclusion_reason=text(party.exclusion_reason, 500),
+        patched_at=party.patch_date,
+        patch_tag=text(party.patch_tag, 100),
+    )
+    # Why it was left out once is no reason any more where it takes part.
+    return facts | ({"exclusion_reason": ""} if party.excluded is False else {})

@@ -151,7 +151,7 @@ class Client:
         Args:
             cluster_id: its number for addresses, see `ResourceSummary.path_ids`.
         """
-        found = _named(reading.item(Cluster, self._document(_address(cluster_id)), path_id=cluster_id))
+        found = _named(reading.cluster(self._document(_address(cluster_id)), cluster_id))
         if found is None:
             raise judging.unreadable()
         return found

@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, Final, NoReturn, TypeVar, get_type_hints
 
-from portal.itcare.types import Area, AvailabilityZone, Region
+from portal.itcare.types import Area, AvailabilityZone, Backup, Cluster, PatchParty, Region
 
 T = TypeVar("T")
 
@@ -149,7 +149,8 @@ def _word(value: object) -> str | None:
 
 
 def _version(value: object) -> str | None:
-    # The API documents the cluster's version as a string and the versions offered as integers (API.md 7.3).
+    # The API documents the cluster's version as a string and the versions offered as integers (API.md 7.3); the group
+    # of patching is a string where it is sent, and may be either where it is told.
     return str(value) if whole(value) is not None else text(value)
 
 
@@ -170,6 +171,7 @@ _READERS_BY_NAME: dict[str, Callable[[object], object]] = {
     "service_id": identity,
     "network_id": identity,
     "version": _version,
+    "patch_group": _version,
     "product_version": _version,
 }
 
@@ -217,6 +219,30 @@ def item(kind: type[T], value: object, **given: object) -> T | None:
         elif needed:
             return None
     return kind(**found)
+
+
+def cluster(value: object, path_id: int) -> Cluster | None:
+    """Build a cluster with what may be told of its patching and its backup (API.md 7.4)."""
+    if not isinstance(value, Mapping):
+        return None
+    details = value.get("backupPolicyDetails")
+    policies = _names(details.get("policies")) if isinstance(details, Mapping) else None
+    return item(
+        Cluster,
+        value,
+        path_id=path_id,
+        patch_party=item(PatchParty, value.get("patchParty")),
+        backup=item(Backup, value.get("backup")),
+        backup_policies=policies,
+    )
+
+
+def _names(value: object) -> tuple[str, ...] | None:
+    """Read names, bare or as those of objects; None where nothing is told."""
+    if value is None:
+        return None
+    told = (text(part.get("name")) if isinstance(part, Mapping) else text(part) for part in entries(value))
+    return tuple(name for name in told if name)
 
 
 def region(value: object) -> Region | None:

@@ -177,6 +177,26 @@ class _Resource:
     support_phase: str | None = None
 
 
+@dataclass(frozen=True)
+class PatchParty:
+    """How a resource takes part in patching (API.md 7.4, 13)."""
+
+    excluded: bool | None = None
+    exclusion_reason: str | None = None
+    patch_group: str | None = None
+    patch_date: datetime | None = None
+    patch_tag: str | None = None
+
+
+@dataclass(frozen=True)
+class Backup:
+    """The last backup of a resource (API.md 7.4); its size has no documented unit and is left out."""
+
+    backup_system: str | None = None
+    type: str | None = None
+    last_date: datetime | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cluster(_Resource):
     """A PostgreSQL cluster (API.md 7.4). `allowed_replication_lag` in MB.
@@ -185,9 +205,13 @@ class Cluster(_Resource):
         path_id: the number it was asked for by, which further calls take; `id` and `internal_resource_id` are what the
             answer says.
         storage: GB on each data node.
+        patch_party, backup, backup_policies: told of instances, perhaps of clusters too.
     """
 
     path_id: int
+    patch_party: PatchParty | None = None
+    backup: Backup | None = None
+    backup_policies: tuple[str, ...] | None = None
     url: str | None = None
     trigram: str | None = None
     allow_monitoring_display: bool | None = None

@@ -12,7 +12,8 @@ class BoundField(forms.BoundField):
     """A field that may carry a warning, and hints for each of its choices.
 
     A form that accepts a value with a reservation has `warnings: dict[str, str]`, field name to sentence. A choice
-    field may have `hints: Mapping[str, str]`, value to sentence.
+    field may have `hints: Mapping[str, str]`, value to sentence, and `links: Mapping[str, str]`, value to the address
+    of a web page about it; whoever sets them sees to it that it is one.
     """
 
     @property
@@ -35,11 +36,13 @@ class BoundField(forms.BoundField):
         return self.id_for_label or self.auto_id
 
     @property
-    def choices_with_hints(self) -> Iterator[tuple[BoundWidget, str]]:
-        """Each choice with its sentence, or with an empty one."""
+    def choices_with_hints(self) -> Iterator[tuple[BoundWidget, str, str]]:
+        """Each choice with its sentence and its link; either may be empty."""
         hints: Mapping[str, str] = getattr(self.field, "hints", {})
+        links: Mapping[str, str] = getattr(self.field, "links", {})
         for choice in self.subwidgets:
-            yield choice, hints.get(str(choice.data["value"]), "")
+            value = str(choice.data["value"])
+            yield choice, hints.get(value, ""), links.get(value, "")
 
     @property
     def optional(self) -> bool:
@@ -49,7 +52,7 @@ class BoundField(forms.BoundField):
     @property
     def has_hints(self) -> bool:
         """Whether the choices explain themselves, and so need more room."""
-        return bool(getattr(self.field, "hints", None))
+        return bool(getattr(self.field, "hints", None) or getattr(self.field, "links", None))
 
 
 class Renderer(TemplatesSetting):

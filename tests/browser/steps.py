@@ -51,8 +51,16 @@ def faults(tab: Page, *, only_colours: bool = False) -> list[str]:
 
 
 def sideways(tab: Page) -> bool:
-    """Whether the page is wider than the window."""
-    return bool(tab.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
+    """Whether the page is wider than the window, or anything seen begins left of it, where nobody can scroll."""
+    return bool(
+        tab.evaluate(
+            """() => document.documentElement.scrollWidth > window.innerWidth
+                || [...document.body.querySelectorAll('*')].some((element) => {
+                    const box = element.getBoundingClientRect();
+                    return box.left < -0.5 && box.width > 1 && box.height > 1 && element.checkVisibility();
+                })"""
+        )
+    )
 
 
 def unreadable_table(tab: Page) -> bool:

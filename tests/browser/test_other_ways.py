@@ -1,8 +1,10 @@
 """The same way by the keyboard alone, and in a browser without JavaScript."""
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -11,7 +13,7 @@ from portal.operations.models import Operation
 from tests.browser.conftest import SignIn
 from tests.browser.steps import ask
 from tests.browser.world import finish
-from tests.cast import PASSWORD, Cast
+from tests.cast import PASSWORD, Cast, cluster
 from tests.journeys.ways import ANSWERS, ordered
 from tests.sandbox_server import Sandbox
 
@@ -116,3 +118,30 @@ def test_the_whole_way_without_javascript(
     developer.get_by_role("link", name="I have kept it").click()
     developer.get_by_role("link", name=re.compile("^Open")).click()
     expect(developer.locator("#live")).to_have_attribute("data-state", "ACTIVE")
+
+
+def test_clusters_are_put_in_order_on_a_phone_without_javascript(
+    cast: Cast, live_server: LiveServer, browser_of: SignIn
+) -> None:
+    for number, version in enumerate(("9.6", "17", "16"), start=1):
+        cluster(cast.service, number, version=version, read_at=timezone.now())
+    tab = browser_of("support", live_server.url, java_script_enabled=False, viewport={"width": 375, "height": 800})
+    tab.goto("/clusters/?version=17&version=16")
+    names = tab.locator("#list td:first-child strong")
+    expect(names).to_have_text(["cluster00002", "cluster00003"])
+    tab.get_by_label("Order").select_option(label="Version, ascending")
+    tab.get_by_role("button", name="Show", exact=True).click()
+    expect(names).to_have_text(["cluster00003", "cluster00002"])
+    expect(tab.get_by_label("Order")).to_have_value("version")
+    for _ in range(MANY):
+        tab.keyboard.press("Tab")
+        assert not tab.evaluate("document.activeElement.closest('thead') !== null")
+
+    # Where the heads are seen they do it, and the choice is kept beside a filter.
+    tab.set_viewport_size({"width": 1280, "height": 800})
+    expect(tab.get_by_label("Order")).to_be_hidden()
+    tab.get_by_role("link", name="Version").click()
+    tab.get_by_role("checkbox", name="16").uncheck()
+    tab.get_by_role("button", name="Show", exact=True).click()
+    assert parse_qs(urlsplit(tab.url).query)["sort"] == ["-version"]
+    expect(names).to_have_text(["cluster00002"])

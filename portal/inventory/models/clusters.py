@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from portal.accounts import rights
 from portal.accounts.models import User
-from portal.inventory.models.places import Service, granted
-from portal.web.looks import Look
+from portal.inventory.models.places import PRODUCTION, Service, granted
+from portal.web.looks import Look, words_of
 
 # The documented statuses (API.md 12).
 ACTIVE: Final = "ACTIVE"
@@ -107,6 +107,15 @@ class Cluster(models.Model):
     trigram = models.CharField(max_length=40, blank=True)
     allowed_replication_lag = models.BigIntegerField(null=True, help_text="MB")
     backup_status = models.BooleanField(null=True)
+    backup_system = models.CharField(max_length=100, blank=True)
+    backup_type = models.CharField(max_length=100, blank=True)
+    backup_at = models.DateTimeField(null=True, help_text="Of the last backup.")
+    backup_policies = models.CharField(max_length=300, blank=True)
+    patch_excluded = models.BooleanField(null=True, help_text="Left out of patching (API.md 13).")
+    patch_group = models.CharField(max_length=40, blank=True)
+    exclusion_reason = models.CharField(max_length=500, blank=True)
+    patched_at = models.DateTimeField(null=True)
+    patch_tag = models.CharField(max_length=100, blank=True)
     replication_status = models.BooleanField(null=True)
     monitoring_requested = models.BooleanField(null=True)
     metrology_url = models.CharField(max_length=500, blank=True)
@@ -225,6 +234,17 @@ class Cluster(models.Model):
         return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
     @property
+    def production(self) -> bool:
+        """Whether its own environment or its service's is production: ITCare tells one, the other, or both."""
+        return self.environment == PRODUCTION or (self.service is not None and self.service.production)
+
+    @property
+    def perhaps_production(self) -> bool:
+        """Whether it is production, or nothing tells that it is not: where caution costs little, unknown counts too."""
+        unknown = not self.environment and (self.service is None or not self.service.environment)
+        return self.production or unknown
+
+    @property
     def look(self) -> Look:
         """How its status is shown; words that are not documented are shown as they are (API.md A15)."""
         if self.gone_at:
@@ -236,7 +256,7 @@ class Cluster(models.Model):
             "DELETING": Look("Deleting", "loader-circle", "busy"),
             "": Look("Not known yet", "circle-question-mark", "off"),
         }
-        return known.get(self.status) or Look(self.status.capitalize(), "circle-question-mark", "warn")
+        return known.get(self.status) or Look(words_of(self.status), "circle-question-mark", "warn")
 
     @property
     def found_look(self) -> Look | None:

@@ -71,8 +71,8 @@ class Extension(models.Model):
 
     @property
     def safe_link(self) -> str:
-        """The link, if it leads to a web page; anything else is not made clickable."""
-        return self.link if self.link.startswith(("https://", "http://")) else ""
+        """The link, if it leads to a web page that nobody can alter on the way; anything else is not made clickable."""
+        return self.link if self.link.startswith("https://") else ""
 
     @property
     def restart_look(self) -> Look:
@@ -93,6 +93,11 @@ class Attachment(models.Model):
     region = models.CharField(max_length=40, blank=True)
     area = models.CharField(max_length=40, blank=True)
     scope = models.CharField(max_length=40, blank=True)
+    description = models.CharField(max_length=500, blank=True)
+    free_addresses = models.BigIntegerField(null=True)
+    used_percent = models.BigIntegerField(null=True, help_text="0 to 100")
+    is_default = models.BooleanField(null=True)
+    is_public = models.BooleanField(null=True, help_text="Its range is public.")
 
     class Meta:
         """Networks read in the order of their names."""

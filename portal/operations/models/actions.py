@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from portal.inventory.models import Cluster
 from portal.operations.models.operations import Operation
-from portal.web.looks import Look
+from portal.web.looks import Look, words_of
 
 
 class Action(models.Model):
@@ -50,7 +50,7 @@ class Action(models.Model):
             "IN_PROGRESS": Look("Running", "loader-circle", "busy"),
             "": Look("Not known", "circle-question-mark", "off"),
         }
-        return known.get(self.status) or Look(self.status.capitalize(), "circle-question-mark", "warn")
+        return known.get(self.status) or Look(words_of(self.status), "circle-question-mark", "warn")
 
 
 class ActionMessage(models.Model):

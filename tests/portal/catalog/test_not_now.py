@@ -1,6 +1,6 @@
-"""What cannot be asked now: greyed with its reason in the menu, explained at its address, refused when it is sent."""
+"""What cannot be asked now: greyed with its reason in the menu, explained at its address, refused at the form."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -108,7 +108,7 @@ def test_it_is_said_in_the_menu_at_its_address_and_to_who_sends_it_all_the_same(
     assert (answer.status, answer.notes) == (200, [f"This cannot be asked now. {why}"])
     assert answer.page.one("main").all("form") == []
     answer = ask(cast.developer, kind, made, {})
-    assert (answer.status, answer.notes) == (409, [f"This cannot be asked now. {why}"])
+    assert (answer.status, answer.problems) == (422, [f"This cannot be asked now. {why}"])
     assert (Change.objects.count(), silent_itcare.calls()) == (0, 0)
 
 
@@ -130,7 +130,7 @@ def test_what_itcare_did_not_tell_is_not_taken_for_nothing(cast: Cast, kind: str
         why = menu(cast, made)[LABELS[kind]]
         assert opened(cast.developer, address(kind, made)).notes == [f"This cannot be asked now. {why}"]
         answer = ask(cast.developer, kind, made, {})
-        assert (answer.status, answer.notes) == (409, [f"This cannot be asked now. {why}"])
+        assert (answer.status, answer.problems) == (422, [f"This cannot be asked now. {why}"])
         return why
 
     assert said() == not_told
@@ -172,8 +172,8 @@ def test_of_a_cluster_that_is_gone_nothing_can_be_asked(cast: Cast, silent_itcar
     assert opened(cast.developer, made.get_absolute_url()).page.all("details", id="asks") == []
     for kind in LABELS:
         answer = ask(cast.developer, kind, made, {})
-        assert (answer.status, answer.notes) == (
-            409,
+        assert (answer.status, answer.problems) == (
+            422,
             ["This cannot be asked now. ITCare no longer knows this cluster."],
         )
     assert (Change.objects.count(), silent_itcare.calls()) == (0, 0)
@@ -190,6 +190,29 @@ def test_while_something_runs_the_menu_says_so_and_the_form_keeps_what_was_typed
         "4cpu8gb"
     ]
     assert (Change.objects.count(), Operation.objects.count()) == (1, 1)
+
+
+def test_a_form_whose_cluster_was_stopped_meanwhile_keeps_what_was_typed(cast: Cast) -> None:
+    made = row(cast)
+    assert opened(cast.developer, address("resize", made)).page.one("main").all("form") != []
+    Cluster.objects.filter(pk=made.pk).update(status="INACTIVE")
+    answer = ask(cast.developer, "resize", made, {"sizing": "4cpu8gb", "reason": "Slow <reports>."})
+    assert (answer.status, answer.problems) == (422, [f"This cannot be asked now. {STOPPED}"])
+    assert answer.page.one("textarea", name="reason").text == "Slow <reports>."
+    assert [each.attributes["value"] for each in answer.page.all("option") if "selected" in each.attributes] == [
+        "4cpu8gb"
+    ]
+    assert Change.objects.count() == 0
+
+
+@pytest.mark.parametrize("kind", ["upgrade", "resize"])
+def test_opening_a_form_asks_for_a_fresh_reading_as_the_clusters_page_does(cast: Cast, kind: str) -> None:
+    made = row(cast, offered_versions=[], unread="versions", tried_at=datetime.now(UTC) - timedelta(minutes=2))
+    fresh = cluster(cast.service, 2, read_at=datetime.now(UTC), parts_read_at=datetime.now(UTC))
+    Cluster.objects.filter(pk=fresh.pk).update(tried_at=datetime.now(UTC))
+    for each in (made, fresh):
+        assert opened(cast.developer, address(kind, each)).status == 200
+    assert list(Cluster.objects.exclude(wanted_at=None)) == [made]
 
 
 @pytest.mark.parametrize("person", ["support", "administrator", "approver"])

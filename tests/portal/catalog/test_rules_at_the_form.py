@@ -74,6 +74,24 @@ def test_the_form_without_the_mistake_is_taken(cast: Cast, silent_itcare: Silent
 
 
 @pytest.mark.parametrize("kind", VALID)
+def test_the_form_says_what_there_is_to_know_as_the_card_does(cast: Cast, silent_itcare: Silent, kind: str) -> None:
+    source(cast.service)
+    row = target(cast.service, status="INACTIVE" if kind == "start" else "ACTIVE")
+    told = opened(cast.developer, address(kind, row)).page.one("section", aria_labelledby="know")
+    change = asked(cast.developer, kind, row, valid(kind))
+    card = opened(cast.approver, change.get_absolute_url()).page.one("section", aria_labelledby="know")
+    assert [each.text for each in told.one("dl").all("dt")] == [
+        "What it does",
+        "What it interrupts",
+        "How long",
+        "Can it be undone",
+        "Risk",
+        "Look at",
+    ]
+    assert told.one("dl").text == card.one("dl").text
+
+
+@pytest.mark.parametrize("kind", VALID)
 def test_every_kind_wants_a_reason(cast: Cast, silent_itcare: Silent, kind: str) -> None:
     source(cast.service)
     row = target(cast.service, status="INACTIVE" if kind == "start" else "ACTIVE")
@@ -100,6 +118,12 @@ def test_every_kind_wants_a_reason(cast: Cast, silent_itcare: Silent, kind: str)
             "update_patch_party",
             {"excluded": "false", "patch_group": "4"},
             {"patch_group": "There are the groups 1, 2 and 3."},
+        ),
+        ("update_patch_party", {"excluded": ""}, {"excluded": "Choose whether the cluster takes part."}),
+        (
+            "update_patch_party",
+            {"exclusion_reason": "x" * 501},
+            {"exclusion_reason": "At most 500 characters; these are 501."},
         ),
         ("update_patch_party", {"excluded": "maybe"}, {"excluded": "Choose whether the cluster takes part."}),
         (
@@ -204,3 +228,71 @@ def test_stopping_wants_the_name_in_production_only(cast: Cast, silent_itcare: S
     assert refused(cast, silent_itcare, "stop", serious, {"confirm_name": ""}) == {"confirm_name": TYPE_IT}
     asked(cast.developer, "stop", calm, {"confirm_name": ""})
     asked(cast.developer, "stop", serious, {})
+
+
+@pytest.mark.parametrize(
+    ("of_service", "of_cluster", "wanted"),
+    [
+        ("PRODUCTION", "PRODUCTION", 1),
+        ("PRODUCTION", "QA", 1),
+        ("PRODUCTION", "", 1),
+        ("QA", "PRODUCTION", 1),
+        ("", "PRODUCTION", 1),
+        # Nobody told: as in production.
+        ("", "", 1),
+        ("", "QA", 0),
+        ("QA", "", 0),
+        ("QA", "QA", 0),
+    ],
+)
+def test_stopping_wants_the_name_where_anything_says_production_or_nothing_says_what_it_is(
+    cast: Cast, silent_itcare: Silent, of_service: str, of_cluster: str, wanted: int
+) -> None:
+    Service.objects.filter(pk=cast.service.pk).update(environment=of_service)
+    row = target(cast.service, environment=of_cluster)
+    assert len(opened(cast.developer, address("stop", row)).page.all("input", name="confirm_name")) == wanted
+    if wanted:
+        assert refused(cast, silent_itcare, "stop", row, {"confirm_name": ""}) == {"confirm_name": TYPE_IT}
+    else:
+        asked(cast.developer, "stop", row, {"confirm_name": ""})
+
+
+@pytest.mark.parametrize(
+    ("told", "chosen"),
+    [
+        # Where ITCare tells nothing, nothing is chosen beforehand.
+        ({"patch_excluded": None}, ([], "", "")),
+        ({"patch_excluded": False, "patch_group": "2"}, (["false"], "2", "")),
+        ({"patch_excluded": True, "exclusion_reason": "We <patch> it."}, (["true"], "", "We <patch> it.")),
+    ],
+)
+def test_the_form_of_patching_begins_with_what_holds_now(
+    cast: Cast, told: dict[str, object], chosen: tuple[list[str], str, str]
+) -> None:
+    row = target(cast.service, **told)
+    page = opened(cast.developer, address("update_patch_party", row)).page
+    radios = [each.attributes["value"] for each in page.all("input", name="excluded") if "checked" in each.attributes]
+    (group,) = [each.attributes["value"] for each in page.all("option") if "selected" in each.attributes] or [""]
+    reason = page.one("input", name="exclusion_reason")
+    assert (radios, group, reason.attributes.get("value", "")) == chosen
+    # It may be needed, so its label does not say "optional".
+    assert page.one("label", for_="id_exclusion_reason").text == "Why it is left out"
+
+
+def test_the_card_of_patching_shows_old_beside_new_where_the_old_is_told(cast: Cast, silent_itcare: Silent) -> None:
+    unknown = cluster(cast.service, 3, read_at=datetime.now(UTC))
+    left_out = target(cast.service, patch_excluded=True, exclusion_reason="We patch it.", patch_group="1")
+    values: Values = {"excluded": "true", "exclusion_reason": "Its users do."}
+    patching, why = {"label": "Patching", "new": "Is left out"}, {"label": "Why it is left out", "new": "Its users do."}
+    assert asked(cast.developer, "update_patch_party", unknown, values).shown == [
+        {**patching, "old": ""},
+        {**why, "old": ""},
+    ]
+    assert asked(cast.developer, "update_patch_party", left_out, values).shown == [
+        {**patching, "old": "Is left out"},
+        {**why, "old": "We patch it."},
+    ]
+    assert asked(cast.developer, "update_patch_party", left_out, {"excluded": "false", "patch_group": "3"}).shown == [
+        {"label": "Patching", "new": "Takes part", "old": "Is left out"},
+        {"label": "Patch group", "new": "3", "old": "1"},
+    ]

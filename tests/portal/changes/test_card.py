@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -153,6 +154,60 @@ def test_the_card_on_a_page_that_is_open_follows(cast: Cast, known: Cluster) -> 
     assert [link.attributes["href"] for link in part.all("a")][1:] == [other.get_absolute_url()]
     # What is being typed stays.
     assert 'name="comment"' not in answer.content.decode()
+
+
+def polled(browser: Client, page: Element) -> Element:
+    """What an open page gets next, which has to be something new."""
+    answer = browser.get(page.one(id="live").attributes["hx-get"], headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+    assert 'name="comment"' not in answer.content.decode()
+    return Page.of(answer.content)
+
+
+def verdicts(page: Element) -> list[tuple[str, bool]]:
+    """The buttons of a decision, each with whether it is the main one."""
+    part = page.one(id="verdicts")
+    return [(button.text, "first" in button.attributes["class"].split()) for button in part.all("button")]
+
+
+def obstacles(page: Element) -> list[str]:
+    part = page.one(id="obstacles")
+    said = [note.text for note in part.with_class("note")]
+    assert ("hidden" in part.attributes) == (not said)
+    return said
+
+
+def test_what_stands_in_the_way_comes_and_goes_on_a_page_that_is_open(cast: Cast, known: Cluster) -> None:
+    change, other = asked(cast.developer, known), asked(cast.colleague, known, "update_patch_party", excluded="false")
+    browser = signed_in(cast.approver)
+    page = Page.of(browser.get(change.get_absolute_url()).content)
+    assert (obstacles(page), verdicts(page)) == ([], [("Approve", True), ("Reject", False)])
+    operation = decide.approve(other, cast.approver, "")
+    page = polled(browser, page)
+    busy = "Another operation is under way on this cluster: wait until it has ended."
+    assert obstacles(page) == [f"It cannot be carried out as things are. {busy}"]
+    assert verdicts(page) == [("Approve", False), ("Reject", False)]
+    assert [page.one(id=name).attributes["hx-swap-oob"] for name in ("obstacles", "verdicts")] == ["true", "true"]
+    ended(operation, State.SUCCEEDED)
+    page = polled(browser, page)
+    assert (obstacles(page), verdicts(page)) == ([], [("Approve", True), ("Reject", False)])
+
+
+def test_what_has_to_be_asked_again_is_not_offered_for_approval(cast: Cast, known: Cluster) -> None:
+    change = asked(cast.developer, known)
+    browser = signed_in(cast.approver)
+    page = Page.of(browser.get(change.get_absolute_url()).content)
+    Cluster.objects.filter(pk=known.pk).update(version="17", changed_at=Now())
+    words = "It cannot be approved. The cluster moved since this was asked: it has to be asked again."
+    for shown in (polled(browser, page), card(cast.approver, change)):
+        assert verdicts(shown) == [("Reject", False)]
+        assert shown.one(id="verdicts").one("p").text == words
+    Cluster.objects.filter(pk=known.pk).update(version="16")
+    assert verdicts(card(cast.approver, change)) == [("Approve", True), ("Reject", False)]
+    # Nothing is written when it expires: the page tells it all the same.
+    page = Page.of(browser.get(change.get_absolute_url()).content)
+    Change.objects.update(expires_at=Now())
+    assert verdicts(polled(browser, page)) == [("Reject", False)]
 
 
 @pytest.mark.parametrize("kind", ["resize", "restore"])

@@ -1,6 +1,7 @@
 """The page of one cluster, part by part: what is told, how old it is, what is said where nothing is known."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from django.utils import timezone
@@ -8,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from portal.home.cluster_page import PARTS
 from portal.home.past import PAGE_SIZE
-from portal.inventory.models import Cluster, Database, Extension, Node, Part
+from portal.inventory.models import Attachment, Cluster, Database, Extension, Node, Part
 from portal.operations import heartbeat, history
 from portal.operations.models import Action, ActionMessage, Operation
 from portal.operations.states import State
@@ -63,9 +64,54 @@ def test_the_overview_groups_what_is_told_and_leaves_out_what_is_not(cast: Cast)
     }
     assert facts_of(page, "Network") == {"Host": HOST, "TLS": "on"}
     assert facts_of(page, "Backup") == {"Backed up": "no"}
+    assert page.all("section", aria_label="Patching") == []
     assert facts_of(page, "Replication") == {"Topology": "Standalone", "Allowed lag": "10 MB"}
     assert page.all("section", aria_label="Monitoring") == []
     assert page.all("section", aria_label="Place") == []
+
+
+def test_the_overview_tells_patching_and_backup_where_itcare_does(cast: Cast) -> None:
+    at = timezone.now().replace(year=2024, month=3, day=5)
+    told = {"patch_group": "2", "patched_at": at, "patch_tag": "2024-Q1", "exclusion_reason": "<b>Ours"}
+    backup = {"backup_system": "pgBackRest", "backup_type": "FULL", "backup_at": at, "backup_policies": "Daily, Weekly"}
+    shown = read_cluster(cast, backup_status=True, patch_excluded=True, **told, **backup)
+    page = page_of(cast, shown.get_absolute_url())
+    assert facts_of(page, "Patching") == {
+        "Patching": "left out",
+        "Why it is left out": "<b>Ours",
+        "Patch group": "2",
+        "Patched": "5 Mar 2024",
+        "Patch tag": "2024-Q1",
+    }
+    assert facts_of(page, "Backup") == {
+        "Backed up": "yes",
+        "Last backup": "5 Mar 2024",
+        "System": "pgBackRest",
+        "Type": "FULL",
+        "Policies": "Daily, Weekly",
+    }
+
+
+def test_the_menu_of_changes_is_open_for_who_comes_from_another_part(cast: Cast) -> None:
+    shown = read_cluster(cast)
+    browser = signed_in(cast.developer)
+    part = Page.of(browser.get(f"{shown.get_absolute_url()}nodes/").content)
+    (link,) = [each.attributes["href"] for each in part.one("main").all("a") if each.text == "Ask for a change"]
+    assert urlsplit(link).fragment == "asks"
+    for address, opened in ((link, True), (shown.get_absolute_url(), False)):
+        page = Page.of(browser.get(address).content)
+        assert ("open" in page.one("details", id="asks").attributes) == opened
+
+
+def test_a_network_tells_how_full_it_is(cast: Cast) -> None:
+    shown = read_cluster(cast)
+    told = {"description": "<i>Backend", "free_addresses": 0, "used_percent": 100, "scope": "private"}
+    Attachment.objects.create(cluster=shown, name="a", **told, is_public=True, is_default=True)
+    Attachment.objects.create(cluster=shown, name="b")
+    rows = page_of(cast, f"{shown.get_absolute_url()}networks/").one("tbody").all("tr")
+    full, unknown = ([cell.text for cell in row.all("td")] for row in rows)
+    assert (full[0], full[3], full[5]) == ("a <i>Backend", "0 100% used", "private public range default network")
+    assert (unknown[0], unknown[3], unknown[5]) == ("b", "", "")
 
 
 @pytest.mark.parametrize(("link", "clickable"), [("https://metrology.example.com/x", True), ("javascript:x", False)])

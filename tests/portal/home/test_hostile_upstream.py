@@ -87,7 +87,7 @@ def test_no_line_to_copy_is_made_of_a_hostile_host(cast: Cast, hostile: Cluster)
     ("link", "clickable"),
     [
         ("https://www.postgresql.org/docs/16/hstore.html", True),
-        ("http://pgvector.example", True),
+        ("http://pgvector.example", False),
         ("javascript:alert(1)", False),
         ("JavaScript:alert(1)", False),
         (" javascript:alert(1)", False),
@@ -104,6 +104,10 @@ def test_only_a_link_to_a_web_page_can_be_clicked(cast: Cast, link: str, clickab
     links = [anchor.attributes["href"] for anchor in page.all("a") if anchor.text == "hstore"]
     assert links == ([link] if clickable else [])
     assert [cell.text for cell in page.all("td")] == ["hstore", "", "1.8", ""]
+    Database.objects.create(cluster=shown, name="app")
+    form = page_of(cast, f"/requests/new/install_extension/?cluster={shown.pk}").one(id="id_extensions")
+    offered = [(anchor.text, anchor.attributes["href"], anchor.attributes["rel"]) for anchor in form.all("a")]
+    assert offered == ([("About hstore", link, "noreferrer noopener")] if clickable else [])
 
 
 def test_the_messages_of_an_action_are_text(cast: Cast) -> None:

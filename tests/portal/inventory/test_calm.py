@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db.models import Model
 from django.db.models.functions import Now
 from django.test import Client
 from pytest_django import Settings
@@ -141,6 +142,75 @@ def test_nulls_and_unknown_words_lose_nothing_that_is_known(small: Sandbox) -> N
     assert (after.status, after.look.word, after.read_failed) == ("HIBERNATING", "Hibernating", "")
     assert after.creation_time == datetime(2022, 11, 8, 7, 32, 2, tzinfo=UTC)
     assert after.end_of_support_at == datetime(2030, 11, 8, 9, 32, 2, 263_000, tzinfo=UTC)
+
+
+def test_patching_and_backup_are_read_where_they_are_told(small: Sandbox) -> None:
+    def told(**more: object) -> tuple[object, ...]:
+        small.set_faults(tells(f"/databases/postgresql/{FIRST}$", {"internalResourceId": FIRST, **more}))
+        row = read()
+        assert row.read_failed == ""
+        patching = (row.patch_excluded, row.patch_group, row.exclusion_reason, row.patched_at, row.patch_tag)
+        return (*patching, row.backup_system, row.backup_type, row.backup_at, row.backup_policies)
+
+    read_lists()
+    # The stand-in tells none of it, as the page of PostgreSQL prints none of it (API.md 7.4).
+    assert told() == (None, "", "", None, "", "", "", None, "")
+    party = {"excluded": True, "exclusionReason": "We patch it.", "patchGroup": 3, "patchTag": "2026-Q3"}
+    party["patchDate"] = "2026-09-08T09:32:02.263Z"
+    backup = {"backupSystem": "pgBackRest", "size": 12, "type": "FULL", "lastDate": "2026-10-08T09:32:02.263Z"}
+    policies = {"backups": 7, "policies": [{"name": "Daily"}, "Weekly", {"label": "none"}, None]}
+    whole = {"patchParty": party, "backup": backup, "backupPolicyDetails": policies}
+    patched, backed_up = (datetime(2026, month, 8, 9, 32, 2, 263_000, tzinfo=UTC) for month in (9, 10))
+    last = ("pgBackRest", "FULL", backed_up, "Daily, Weekly")
+    left_out = (True, "3", "We patch it.", patched, "2026-Q3", *last)
+    assert told(**whole) == left_out
+    # Nothing known is lost by what is null, left out, or of another kind.
+    nothing = dict.fromkeys(party), dict.fromkeys(backup), dict.fromkeys(policies)
+    oddities: tuple[object, ...] = (None, [], "much", 7)
+    for odd in oddities:
+        assert told(**dict.fromkeys(whole, odd)) == left_out
+    assert told(**dict(zip(whole, nothing, strict=True))) == left_out
+    # Why it was left out is no reason any more.
+    assert told(patchParty={"excluded": False, "patchGroup": "2"}) == (False, "2", "", patched, "2026-Q3", *last)
+
+
+def test_a_network_of_a_cluster_is_read_with_how_full_it_is(small: Sandbox) -> None:
+    read_lists()
+    network = {"id": 5, "technicalId": "EB_5", "shortDescription": "Backend", "ipFreeNumber": 0, "usedPercent": 100}
+    flags = {"isIpRangePublic": True, "defaultNetwork": False}
+    small.set_faults(tells(f"/databases/postgresql/{FIRST}/networks$", network | flags))
+    (row,) = read().attachments.all()
+    assert (row.name, row.description, row.free_addresses, row.used_percent) == ("EB_5", "Backend", 0, 100)
+    assert (row.is_public, row.is_default) == (True, False)
+
+
+def test_nulls_in_lists_lose_nothing_that_is_known(small: Sandbox) -> None:
+    read_lists()
+    service = Service.objects.filter(environment="PRODUCTION").earliest("pk")
+    network = Network.objects.exclude(free_addresses=None).earliest("pk")
+    area = Area.objects.filter(is_default=True).select_related("region").earliest("pk")
+    before = state(service, network, area.region, area)
+    assert "" not in [value for row in before for value in row.values()]
+    nothing = dict.fromkeys(("name", "environment", "cloudName", "cidr", "region", "area", "scope", "ipFreeNumber"))
+    descriptions = dict.fromkeys(("technicalId", "shortDescription", "networkShortDescription", "description"))
+    small.set_faults(
+        tells("/compute/services", [{**nothing, "id": service.upstream_id}]),
+        tells("/networks", [{**nothing, **descriptions, "id": network.upstream_id}]),
+        tells("/regions", [{"name": area.region.name, "label": None, "areas": [{"name": area.name, "default": None}]}]),
+    )
+    read_lists()
+    assert list(Sync.objects.values_list("failed", flat=True).distinct()) == [""]
+    assert state(service, network, area.region, area) == before
+    small.set_faults(tells("/compute/services", [{"id": service.upstream_id, "environment": "QA"}]))
+    read_lists()
+    service.refresh_from_db()
+    assert (service.name, service.environment) == (before[0]["name"], "QA")
+
+
+def state(*rows: Model) -> list[dict[str, object]]:
+    """What is known of each row, without when it was listed."""
+    known = [type(row)._default_manager.filter(pk=row.pk).values().get() for row in rows]
+    return [{name: value for name, value in row.items() if name != "listed_at"} for row in known]
 
 
 @pytest.mark.parametrize("form", ["object", "page"])
