@@ -2,10 +2,10 @@
 
 import os
 
-from tests.faults import test_upstream
+from tests.faults import test_reaching, test_upstream
 from tests.faults.table import PAPER, document
 
-ROWS = [*test_upstream.rows()]
+ROWS = [*test_reaching.rows(), *test_upstream.rows()]
 
 
 def test_the_paper_is_what_the_tests_tell() -> None:
