@@ -3,10 +3,13 @@
 The rows stand beside the tests that cause them, and the tests assert what the rows say.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from types import ModuleType
+from typing import Any, Final, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 PAPER: Final = Path(__file__).parents[2] / "docs/RELIABILITY.md"
 HEAD: Final = """# Reliability
@@ -40,14 +43,29 @@ class Row:
     seen: str
 
 
+def told(row: Row) -> Callable[[F], F]:
+    """Say of a test which fault it causes: the paper then tells of it."""
+
+    def mark(test: F) -> F:
+        test.told = row  # type: ignore[attr-defined]
+        return test
+
+    return mark
+
+
+def told_by(module: ModuleType) -> list[Row]:
+    """The rows of a module's tests, in their order."""
+    return [test.told for test in vars(module).values() if isinstance(getattr(test, "told", None), Row)]
+
+
 def document(rows: Iterable[Row]) -> str:
     """Return the paper."""
-    parts = [HEAD]
-    group = ""
+    groups: dict[str, list[Row]] = {}
     for row in rows:
-        if row.group != group:
-            group = row.group
-            parts.append(f"\n## {group}\n\n{COLUMNS}")
-        cells = (row.fault, row.cause, row.happens, row.seen)
-        parts.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n")
-    return "".join(parts)
+        groups.setdefault(row.group, []).append(row)
+    return HEAD + "".join(f"\n## {name}\n\n{COLUMNS}{''.join(map(_line, group))}" for name, group in groups.items())
+
+
+def _line(row: Row) -> str:
+    cells = (row.fault, row.cause, row.happens, row.seen)
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"

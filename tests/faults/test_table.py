@@ -3,9 +3,25 @@
 import os
 
 from tests.faults import test_reaching, test_upstream
-from tests.faults.table import PAPER, document
+from tests.faults.table import PAPER, document, told_by
+from tests.journeys import test_deaf_worker, test_deploying, test_killed, test_starting_and_stopping, test_without_redis
+from tests.portal.catalog import test_holding
+from tests.portal.changes import test_races
+from tests.portal.operations import test_claims, test_send
 
-ROWS = [*test_reaching.rows(), *test_upstream.rows()]
+# Modules whose tests tell what they cause, in the order of the paper within each group.
+TELLING = (
+    test_races,
+    test_holding,
+    test_claims,
+    test_killed,
+    test_deploying,
+    test_deaf_worker,
+    test_starting_and_stopping,
+    test_without_redis,
+    test_send,
+)
+ROWS = [*test_reaching.rows(), *test_upstream.rows(), *(row for module in TELLING for row in told_by(module))]
 
 
 def test_the_paper_is_what_the_tests_tell() -> None:

@@ -12,6 +12,7 @@ from portal.inventory.models import Cluster
 from portal.operations.models import Action, ActionMessage, Attempt, Operation, Secret, bound
 from portal.upstream.models import Pause
 from tests.cast import Cast, queued
+from tests.faults.table import Row, told
 from tests.portal.itcare.scripted import answer
 from tests.portal.operations.engine import (
     answering,
@@ -249,6 +250,15 @@ def test_what_was_not_approved_is_not_sent(cast: Cast, upstream: Sandbox, altere
     assert (posts(upstream), Secret.objects.count()) == (0, 0)
 
 
+@told(
+    Row(
+        "Secrets",
+        "an encryption key removed while a password waits",
+        "the key is taken out of the settings before sending",
+        "failed unsent; the sealed password is destroyed",
+        "It was not sent: the sealed administrator password could not be opened.",
+    )
+)
 def test_a_password_under_a_key_that_was_removed_is_not_sent(cast: Cast, upstream: Sandbox, settings: Settings) -> None:
     operation = new(cast)
     settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
