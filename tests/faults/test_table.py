@@ -2,7 +2,7 @@
 
 import os
 
-from tests.faults import test_reaching, test_upstream
+from tests.faults import test_broker, test_reaching, test_upstream
 from tests.faults.table import PAPER, document, told_by
 from tests.journeys import test_deaf_worker, test_deploying, test_killed, test_starting_and_stopping, test_without_redis
 from tests.portal.catalog import test_holding
@@ -11,6 +11,7 @@ from tests.portal.operations import test_claims, test_send
 
 # Modules whose tests tell what they cause, in the order of the paper within each group.
 TELLING = (
+    test_broker,
     test_races,
     test_holding,
     test_claims,
@@ -21,7 +22,12 @@ TELLING = (
     test_without_redis,
     test_send,
 )
-ROWS = [*test_reaching.rows(), *test_upstream.rows(), *(row for module in TELLING for row in told_by(module))]
+ROWS = [
+    *test_reaching.rows(),
+    *test_upstream.rows(),
+    *test_broker.rows(),
+    *(row for module in TELLING for row in told_by(module)),
+]
 
 
 def test_the_paper_is_what_the_tests_tell() -> None:
