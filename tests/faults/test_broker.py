@@ -15,7 +15,7 @@ from sandbox import processes, servers
 from tests.browsing import signed_in
 from tests.cast import Cast, pending, queued
 from tests.conftest import published_to
-from tests.faults.oracle import judge, settle_down
+from tests.faults.judge import judge, settle_down
 from tests.faults.table import Row, told
 from tests.portal.operations.engine import posts
 from tests.running_portal import RunningPortal

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from portal.operations.models import Operation
 from tests.browsing import signed_in
 from tests.cast import Cast, queued
-from tests.faults.oracle import judge, settle_down
+from tests.faults.judge import judge, settle_down
 from tests.faults.table import Row
 from tests.markup import Page
 from tests.portal.itcare.scripted import answer, drip, scripted, silence
