@@ -2,12 +2,20 @@
 
 import os
 
-from tests.faults import test_broker, test_reaching, test_upstream
+from tests.faults import (
+    test_actions,
+    test_audit_log,
+    test_broker,
+    test_crowds,
+    test_postgres,
+    test_reaching,
+    test_upstream,
+)
 from tests.faults.table import PAPER, document, told_by
 from tests.journeys import test_deaf_worker, test_deploying, test_killed, test_starting_and_stopping, test_without_redis
 from tests.portal.catalog import test_holding
 from tests.portal.changes import test_races
-from tests.portal.operations import test_claims, test_send
+from tests.portal.operations import test_claims, test_poison, test_send, test_settle_clock, test_settle_person
 
 # Modules whose tests tell what they cause, in the order of the paper within each group.
 TELLING = (
@@ -20,11 +28,18 @@ TELLING = (
     test_deaf_worker,
     test_starting_and_stopping,
     test_without_redis,
+    test_crowds,
+    test_postgres,
+    test_audit_log,
     test_send,
+    test_poison,
+    test_settle_clock,
+    test_settle_person,
 )
 ROWS = [
     *test_reaching.rows(),
     *test_upstream.rows(),
+    *test_actions.rows(),
     *test_broker.rows(),
     *(row for module in TELLING for row in told_by(module)),
 ]
