@@ -9,6 +9,7 @@ from tests.faults import (
     test_crowds,
     test_postgres,
     test_reaching,
+    test_restarts,
     test_upstream,
 )
 from tests.faults.table import PAPER, document, told_by
@@ -29,6 +30,7 @@ TELLING = (
     test_starting_and_stopping,
     test_without_redis,
     test_crowds,
+    test_restarts,
     test_postgres,
     test_audit_log,
     test_send,
