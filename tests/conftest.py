@@ -4,6 +4,7 @@ import os
 import secrets
 import subprocess
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -90,9 +91,9 @@ def redis_url(redis_server: servers.Redis) -> str:
     return redis_server.url
 
 
-@pytest.fixture
-def broker(redis_url: str) -> Iterator[str]:
-    """Let the portal in this process publish to a real Redis; without it, publishing meets a closed port."""
+@contextmanager
+def published_to(url: str) -> Iterator[None]:
+    """Let the portal in this process publish to that Redis; otherwise publishing meets a closed port."""
 
     def publish_to(url: str) -> None:
         app.conf["broker_url"] = url
@@ -101,9 +102,18 @@ def broker(redis_url: str) -> Iterator[str]:
         app._after_fork()  # type: ignore[attr-defined]
 
     before = app.conf.broker_url
-    publish_to(redis_url)
-    yield redis_url
-    publish_to(before)
+    publish_to(url)
+    try:
+        yield
+    finally:
+        publish_to(before)
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator[str]:
+    """Let the portal in this process publish to the Redis of all tests, emptied."""
+    with published_to(redis_url):
+        yield redis_url
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Fixtures of the faults: a stand-in ITCare whose actions end at once, the portal between proxies, figures."""
+"""Fixtures of the faults: the portal as real processes, between proxies, and figures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +11,17 @@ from tests.cast import Cast
 from tests.faults.figures import Figures
 from tests.faults.scenes import Scenes
 from tests.faults.steps import Stage, stage
+from tests.journeys.deployment import deployment  # noqa: F401 - a fixture
 from tests.running_portal import portal, running_cast, static_root  # noqa: F401 - fixtures
 
 
 @pytest.fixture
-def upstream(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Iterator[sandbox_server.Sandbox]:
-    """Run the stand-in ITCare, empty, so quick that an action has ended when one looks at it."""
-    with sandbox_server.start(tmp_path_factory.mktemp("sandbox"), speed=1_000_000, clusters=0) as server:
+def upstream(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, settings: Settings
+) -> Iterator[sandbox_server.Sandbox]:
+    """Run the stand-in ITCare; on the stage empty, and so quick that an action has ended when one looks at it."""
+    options = {"speed": 1_000_000, "clusters": 0} if "the_stage" in request.fixturenames else {"speed": 200}
+    with sandbox_server.start(tmp_path_factory.mktemp("sandbox"), **options) as server:
         settings.ITCARE_BASE_URL = server.base_url
         settings.ITCARE_TOKEN_URL = server.token_url
         settings.ITCARE_CLIENT_ID = server.client_id

@@ -10,6 +10,7 @@ from portal.celery import app
 from portal.operations.states import State
 from portal.watchdog import Patience
 from tests.cast import Cast
+from tests.faults.table import Row, told
 from tests.journeys.ways import comes_to, order, ordered
 from tests.running_portal import RunningPortal
 from tests.sandbox_server import Sandbox, until
@@ -38,6 +39,15 @@ def deafen(broker: str, worker: subprocess.Popen[bytes]) -> None:
     assert worker.poll() is None
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "a worker that is alive and deaf",
+        "it is told to consume no more, and still answers pings",
+        "its watchdog ends it, the next one does the work",
+        "No worker answers: approved requests are carried out all the same, but slower.",
+    )
+)
 def test_a_deaf_worker_ends_and_the_next_one_does_the_work(
     quick: RunningPortal, upstream: Sandbox, broker: str
 ) -> None:

@@ -10,6 +10,7 @@ from portal.operations.models import Attempt
 from portal.operations.states import Proof, State
 from sandbox import processes
 from tests.cast import Cast
+from tests.faults.table import Row, told
 from tests.journeys.ways import comes_to, order, ordered
 from tests.running_portal import RunningPortal
 from tests.sandbox_server import Sandbox, until
@@ -18,6 +19,15 @@ CALL_SECONDS = 2.0
 LATE = {"match": {"method": "POST", "path": "/databases/postgresql"}, "times": 1}
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "a deployment in the middle of a call",
+        "SIGTERM to the worker, and to the sweep, while it sends",
+        "it ends the call, writes down what came of it, and then ends",
+        "nothing out of the ordinary",
+    )
+)
 @pytest.mark.parametrize("sends", ["worker", "sweep"])
 def test_a_process_that_is_told_to_stop_ends_its_call_first(
     portal: RunningPortal, running_cast: Cast, upstream: Sandbox, sends: str
@@ -45,6 +55,15 @@ def test_a_process_that_is_told_to_stop_ends_its_call_first(
     assert [body["name"] for body in ordered(upstream)] == ["deployed01", "after01"]
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "old and new processes side by side",
+        "new ones are started before the old ones are stopped",
+        "each operation is sent once",
+        "nothing out of the ordinary",
+    )
+)
 def test_old_and_new_processes_side_by_side_send_each_operation_once(
     portal: RunningPortal, running_cast: Cast, upstream: Sandbox
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from portal.operations.models import Attempt, Operation
 from portal.operations.states import Proof, State
 from tests.cast import Cast
+from tests.faults.table import Row, told
 from tests.journeys.ways import comes_to, order, ordered, story
 from tests.running_portal import RunningPortal, kill
 from tests.sandbox_server import Sandbox, until
@@ -18,6 +19,15 @@ def late(**fault: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     return {"match": ORDERS, "times": 1, "fault": {"kind": "late", **fault}}
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "a worker killed in the middle of a call",
+        "SIGKILL to its process group while ITCare holds the answer back, before and after it accepted",
+        "unclear when its lease is over; found at ITCare and followed by others",
+        "Nobody can tell whether ITCare received it.",
+    )
+)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -78,6 +88,15 @@ def test_what_was_lost_stays_unclear_and_is_not_sent_again(
     assert [body["name"] for body in ordered(upstream)] == ["lost01", "after01"]
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "the sweep killed",
+        "SIGKILL while an operation runs, with no worker there",
+        "the next sweep goes on",
+        "The portal's own clock has stopped: nothing is sent or followed until the sweep runs again.",
+    )
+)
 def test_a_sweep_that_is_killed_is_replaced(portal: RunningPortal, running_cast: Cast, upstream: Sandbox) -> None:
     portal.environment = {**portal.environment, "SWEEP_PATIENCE_SECONDS": "0.2", "FOLLOW_SECONDS": "2"}
     portal.start_web()
@@ -92,6 +111,15 @@ def test_a_sweep_that_is_killed_is_replaced(portal: RunningPortal, running_cast:
     assert [body["name"] for body in ordered(upstream)] == ["swept01"]
 
 
+@told(
+    Row(
+        "Several people, sweeps or workers at the same instant",
+        "two sweeps and two workers",
+        "all four run at once on the same queue",
+        "each operation is sent once",
+        "nothing out of the ordinary",
+    )
+)
 def test_two_sweeps_and_two_workers_send_each_operation_once(
     portal: RunningPortal, running_cast: Cast, upstream: Sandbox
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.faults.table import Row, told
 from tests.journeys.deployment import Deployment
 from tests.journeys.ways import ANSWERS
 from tests.plain_browser import PlainBrowser
@@ -37,6 +38,15 @@ ORDERS: dict[str, tuple[str, ...]] = {
 CAMPAIGN = ("as one would", "the worker before its broker", "the sweep before its database")
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "any order of starting",
+        "PostgreSQL, Redis, worker, sweep and web are started in four orders",
+        "each waits for what it needs, with a sentence in its log",
+        "nothing out of the ordinary",
+    )
+)
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.campaign if name in CAMPAIGN else ()) for name in ORDERS]
 )
@@ -56,6 +66,15 @@ def test_any_order_of_starting_ends_well(deployment: Deployment, name: str) -> N
     assert TRACEBACK.findall(deployment.portal.log()) == []
 
 
+@told(
+    Row(
+        "PostgreSQL",
+        "PostgreSQL and Redis stopped and started under load",
+        "both servers end while an operation is under way",
+        "processes connect again by themselves; nothing is lost",
+        "an error page while the database is away",
+    )
+)
 def test_servers_that_stop_and_come_back_lose_nothing(deployment: Deployment) -> None:
     deployment.start_redis()
     deployment.start_postgres()

@@ -10,6 +10,7 @@ import pytest
 from portal.operations.states import State
 from sandbox import processes, servers
 from tests.cast import Cast
+from tests.faults.table import Row, told
 from tests.journeys.ways import agree, ask, comes_to, ordered, sign_in
 from tests.running_portal import RunningPortal
 from tests.sandbox_server import Sandbox
@@ -26,6 +27,15 @@ def own_redis(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     process.wait()
 
 
+@told(
+    Row(
+        "Redis, and the hints it carries",
+        "Redis gone, or accepting connections and never answering",
+        "SIGKILL, and SIGSTOP, while people submit and approve",
+        "pages wait a second at most; the sweep does by itself what nobody was told of",
+        "nothing out of the ordinary; /readyz says that Redis is down",
+    )
+)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["gone", "frozen"])
 def test_everything_goes_on_while_redis_is(
     how: signal.Signals,

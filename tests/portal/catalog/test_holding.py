@@ -8,6 +8,7 @@ from portal.inventory.models import Cluster
 from portal.operations import cancel
 from portal.operations.models import Operation
 from tests.cast import Cast
+from tests.faults.table import Row, told
 from tests.portal.catalog.asking import RESTORE, SOURCE, TARGET, Values, approve, approved, asked, placed
 from tests.portal.operations.engine import at_once, followed, sent
 from tests.sandbox_server import Sandbox
@@ -34,6 +35,15 @@ def refused_as_busy(cast: Cast, change: Change) -> None:
     assert (change.state, change.operation, change.decisions.count()) == ("pending", None, 0)
 
 
+@told(
+    Row(
+        "Several people, sweeps or workers at the same instant",
+        "two requests for one cluster",
+        "the second is approved while the first runs",
+        "the second approval is refused and the request stays pending",
+        "Another operation is under way on this cluster: wait until it has ended.",
+    )
+)
 def test_a_busy_cluster_takes_no_second_approval_and_the_request_waits_for_it(
     cast: Cast, upstream: Sandbox, pair: tuple[Cluster, Cluster]
 ) -> None:

@@ -12,6 +12,7 @@ from portal.changes.models import Change, Decision
 from portal.operations.models import Operation, Secret
 from portal.operations.states import LostRaceError, State
 from tests.cast import Cast, draft, form_data, pending
+from tests.faults.table import Row, told
 from tests.portal.operations.engine import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -20,6 +21,15 @@ TYPED = "Typed-Password-1"
 ROUNDS = range(4)
 
 
+@told(
+    Row(
+        "Several people, sweeps or workers at the same instant",
+        "two creates of one name",
+        "both are approved in the same instant",
+        "one operation; the other request stays pending, with its password and its turn",
+        "A cluster of this name is being created already.",
+    )
+)
 def test_two_requests_for_one_name_agreed_to_at_once_make_one_operation(cast: Cast) -> None:
     for number in ROUNDS:
         name = f"wanted{number}x"
@@ -52,6 +62,15 @@ def test_the_one_that_waited_can_be_approved_when_the_first_has_ended(cast: Cast
     assert decide.approve(second, cast.approver, "").state == "queued"
 
 
+@told(
+    Row(
+        "Several people, sweeps or workers at the same instant",
+        "approve against reject against withdraw",
+        "three people in the same instant",
+        "one of them wins, the others change nothing, and the audit log names the one",
+        "Somebody was faster: this is how the request stands now.",
+    )
+)
 def test_approve_reject_and_withdraw_at_once_have_one_winner(cast: Cast) -> None:
     ends = ("approved", "rejected", "withdrawn")
     for number in ROUNDS:
@@ -77,6 +96,15 @@ def test_approve_reject_and_withdraw_at_once_have_one_winner(cast: Cast) -> None
     assert Secret.objects.count() == Operation.objects.count()
 
 
+@told(
+    Row(
+        "Several people, sweeps or workers at the same instant",
+        "two approvers of one request",
+        "both approve in the same instant, on two connections",
+        "one operation; the second decision changes nothing",
+        "Somebody was faster: this is how the request stands now.",
+    )
+)
 def test_two_approvals_of_one_request_make_one_operation(cast: Cast) -> None:
     change = pending(cast.developer)
     done = at_once(*[partial(decide.approve, change, who, "") for who in (cast.approver, cast.approver2)])

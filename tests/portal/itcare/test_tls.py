@@ -21,8 +21,8 @@ from tests.portal.itcare.conftest import Tokens
 from tests.portal.itcare.scripted import Answer, answer, drip
 
 
-def certificate(folder: Path, address: str) -> Path:
-    """Write a self-signed certificate for an address, with its key, into one file."""
+def certificate(folder: Path, address: str, *, ends: timedelta = timedelta(hours=1)) -> Path:
+    """Write a self-signed certificate for an address, with its key, into one file; it ends so long from now."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "itcare")])
     now = datetime.now(UTC)
@@ -32,8 +32,8 @@ def certificate(folder: Path, address: str) -> Path:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + ends)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

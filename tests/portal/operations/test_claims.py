@@ -23,6 +23,7 @@ from portal.operations.states import State
 from portal.operations.sweep import Nudges, once
 from portal.web.hints import Nudger
 from tests.cast import Cast, queued
+from tests.faults.table import Row, told
 from tests.portal.itcare.scripted import answer
 from tests.portal.operations.engine import (
     Held,
@@ -87,6 +88,15 @@ def test_giving_back_is_for_who_still_holds_it(cast: Cast) -> None:
     assert Operation.objects.get().look_at is None
 
 
+@told(
+    Row(
+        "Several people, sweeps or workers at the same instant",
+        "four senders of one operation",
+        "four threads send it in the same instant",
+        "the lease lets one of them send",
+        "nothing out of the ordinary",
+    )
+)
 def test_senders_at_once_send_once(cast: Cast, upstream: Sandbox) -> None:
     upstream.set_faults(fault("late", seconds=0.3))
     operation = new(cast)
@@ -105,6 +115,15 @@ def test_what_is_cancelled_while_it_is_looked_at_is_not_sent(cast: Cast, setting
     assert (Operation.objects.get().state, evidence(operation)) == ("cancelled", [])
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "a sender overtaken before it wrote",
+        "its lease ends while it looks, and another takes the row",
+        "the fence in the statement that commits sending keeps it out",
+        "nothing out of the ordinary",
+    )
+)
 def test_a_sender_that_was_overtaken_before_the_write_does_not_write(cast: Cast, settings: Settings) -> None:
     """Its lease ended while it looked, and another one holds the row: the fence keeps the first one out."""
     operation, looks = new(cast), Held(answer(200, []))
@@ -153,6 +172,15 @@ def test_a_sender_killed_before_the_answer_leaves_it_unclear_for_ever_unsent(
     assert (posts(upstream), Operation.objects.get().state) == (1, "unclear")
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "a sender held up past its lease",
+        "its answer comes when others have called the row unclear",
+        "it writes what it knows onto its own attempt; settling reads that as evidence",
+        "nothing out of the ordinary, or the refusal's sentence",
+    )
+)
 @pytest.mark.parametrize(
     ("reply", "proof", "end"),
     [

@@ -8,8 +8,11 @@ from portal.operations import follow, settle, tasks
 from portal.operations.leases import back_off
 from portal.operations.models import ActionMessage, Attempt, Concern, Operation
 from portal.operations.sweep import once
+from tests.browsing import signed_in
 from tests.cast import Cast, queued
 from tests.conftest import as_owner
+from tests.faults.table import Row, told
+from tests.markup import Page
 from tests.portal.operations.engine import fault, posts, sent, tells, time_passes
 from tests.sandbox.caller import Caller
 from tests.sandbox_server import Sandbox
@@ -32,6 +35,15 @@ def states() -> list[tuple[str, int]]:
     return list(Operation.objects.order_by("pk").values_list("state", "failures"))
 
 
+@told(
+    Row(
+        "Rows that nobody can handle",
+        "a poison row",
+        "its kind becomes one that no code knows, as after a step back to an older portal",
+        "it slows down by itself, stops no other, and a person is told when it has failed often",
+        "*Needs a person*: Looking at it keeps failing",
+    )
+)
 def test_sending_goes_past_it(cast: Cast, upstream: Sandbox, settings: Settings) -> None:
     settings.STUCK_FAILURES = 2
     for name in NAMES:
@@ -52,6 +64,8 @@ def test_sending_goes_past_it(cast: Cast, upstream: Sandbox, settings: Settings)
     row.refresh_from_db()
     assert (concern.situation, concern.operation, row.failures) == ("stuck", row, 2)
     assert concern.words.endswith("Something in it cannot be handled (KeyError).")
+    page = Page.of(signed_in(cast.approver).get("/attention/").content).one("main")
+    assert page.one("h2", id=f"concern-{concern.pk}").text.startswith("Looking at it keeps failing")
 
 
 def test_following_goes_past_it(cast: Cast, upstream: Sandbox) -> None:

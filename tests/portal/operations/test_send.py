@@ -12,6 +12,7 @@ from portal.inventory.models import Cluster
 from portal.operations.models import Action, ActionMessage, Attempt, Operation, Secret, bound
 from portal.upstream.models import Pause
 from tests.cast import Cast, queued
+from tests.faults.table import Row, told
 from tests.portal.itcare.scripted import answer
 from tests.portal.operations.engine import (
     answering,
@@ -30,6 +31,7 @@ from tests.sandbox_server import Sandbox
 pytestmark = pytest.mark.django_db(transaction=True)
 
 REFUSAL = {"errorCode": "INVALID_FIELD_VALUE", "errorDesc": "name", "errorMessage": "must be something else"}
+TYPED = "Typed-Password-1"
 
 
 def new(cast: Cast, **changes: str | None) -> Operation:
@@ -249,12 +251,38 @@ def test_what_was_not_approved_is_not_sent(cast: Cast, upstream: Sandbox, altere
     assert (posts(upstream), Secret.objects.count()) == (0, 0)
 
 
+@told(
+    Row(
+        "Secrets",
+        "an encryption key removed while a password waits",
+        "the key is taken out of the settings before sending",
+        "failed unsent; the sealed password is destroyed",
+        "It was not sent: the sealed administrator password could not be opened.",
+    )
+)
 def test_a_password_under_a_key_that_was_removed_is_not_sent(cast: Cast, upstream: Sandbox, settings: Settings) -> None:
     operation = new(cast)
     settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     row = sent(operation)
     assert (row.state, row.reason, evidence(row)) == ("failed", "secret_lost", [("not_sent", None)])
     assert (posts(upstream), Secret.objects.count()) == (0, 0)
+
+
+@told(
+    Row(
+        "Secrets",
+        "an encryption key rotated while a password waits",
+        "a new key is put in front of the one under which it was sealed",
+        "it is opened with the old one, and sent",
+        "nothing out of the ordinary",
+    )
+)
+def test_a_password_under_a_rotated_key_is_sent_all_the_same(cast: Cast, upstream: Sandbox, settings: Settings) -> None:
+    operation = new(cast, adm_password=TYPED)
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode(), *settings.ENCRYPTION_KEYS]
+    row = sent(operation)
+    (write,) = upstream.writes()
+    assert (row.state, write["body"]["admPassword"], Secret.objects.count()) == ("running", TYPED, 0)
 
 
 def test_a_password_of_another_request_does_not_open(cast: Cast, upstream: Sandbox) -> None:

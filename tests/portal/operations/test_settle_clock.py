@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from portal.operations.models import Attempt, Operation
 from tests.cast import Cast, queued
+from tests.faults.table import Row, told
 from tests.portal.operations.engine import LISTS_ACTIONS, fault, posts, sent, settled
 from tests.sandbox.caller import Caller
 from tests.sandbox_server import Sandbox, start
@@ -48,6 +49,15 @@ def test_the_older_action_is_not_taken_for_the_new_one(cast: Cast, clocks: Sandb
     assert (row.state, row.upstream_action_id, posts(clocks)) == ("unclear", None, 2)
 
 
+@told(
+    Row(
+        "Clocks",
+        "the portal's clock, or ITCare's, ten minutes off, either way",
+        "time is shifted in the portal's process, or in the stand-in",
+        "what is new is told by ITCare's own clock and numbers; an older action is not taken for it",
+        "nothing out of the ordinary",
+    )
+)
 def test_the_new_action_is_found(cast: Cast, clocks: Sandbox) -> None:
     row, older = lost(cast, clocks, "drop")
     row = settled(row)

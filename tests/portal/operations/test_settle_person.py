@@ -14,6 +14,8 @@ from portal.operations import settle
 from portal.operations.models import Action, Attempt, Concern, Operation
 from portal.operations.states import Reason, State
 from tests.cast import Cast
+from tests.faults.table import Row
+from tests.faults.table import told as tells_of
 from tests.portal.operations.engine import (
     LISTS_ACTIONS,
     everybody_tries,
@@ -249,6 +251,15 @@ def test_an_action_that_fits_an_earlier_operation_too_is_for_a_person(cast: Cast
     )
 
 
+@tells_of(
+    Row(
+        "Clocks",
+        "the portal's clock ten minutes off while it is waited for",
+        "time is shifted in the portal's process, either way",
+        "the time of grace goes by the database's clock, neither shorter nor longer",
+        "nothing out of the ordinary",
+    )
+)
 @pytest.mark.parametrize("minutes", [-10, 10])
 def test_the_clock_of_the_portal_neither_shortens_nor_lengthens_the_grace(
     cast: Cast, upstream: Sandbox, settings: Settings, minutes: int

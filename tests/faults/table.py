@@ -1,0 +1,71 @@
+"""What docs/RELIABILITY.md is made of: each fault with how it is caused, what happens, and what people see.
+
+The rows stand beside the tests that cause them, and the tests assert what the rows say.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PAPER: Final = Path(__file__).parents[2] / "docs/RELIABILITY.md"
+HEAD: Final = """# Reliability
+
+What the portal does about each fault that was thought of. The table is made by the tests in `tests/faults/`, which
+cause each fault for real: processes are killed, servers stopped, sockets cut, the stand-in's switches set. After each
+one they check that every approved request was carried out once, or ended with a reason, or waits for a person with one;
+that ITCare received no write twice; that nothing is stuck; and that the audit chain is whole.
+
+`WRITE_PAPERS=1 make test ARGS=tests/faults/test_table.py` writes it anew.
+"""
+COLUMNS: Final = "| fault | how it is caused | what happens | what people see |\n| --- | --- | --- | --- |\n"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault.
+
+    Attributes:
+        group: the heading that it stands under.
+        fault: what goes wrong.
+        cause: how the test causes it.
+        happens: what the portal does.
+        seen: what people see, in the words of the screen where it has some.
+    """
+
+    group: str
+    fault: str
+    cause: str
+    happens: str
+    seen: str
+
+
+def told(row: Row) -> Callable[[F], F]:
+    """Say of a test which fault it causes: the paper then tells of it."""
+
+    def mark(test: F) -> F:
+        test.told = row  # type: ignore[attr-defined]
+        return test
+
+    return mark
+
+
+def told_by(module: ModuleType) -> list[Row]:
+    """The rows of a module's tests, in their order."""
+    return [test.told for test in vars(module).values() if isinstance(getattr(test, "told", None), Row)]
+
+
+def document(rows: Iterable[Row]) -> str:
+    """Return the paper."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row)
+    return HEAD + "".join(f"\n## {name}\n\n{COLUMNS}{''.join(map(_line, group))}" for name, group in groups.items())
+
+
+def _line(row: Row) -> str:
+    cells = (row.fault, row.cause, row.happens, row.seen)
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"

@@ -1,0 +1,160 @@
+"""Faults of Redis and of the messages it carries: hints may be lost, doubled, late or out of order without harm."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+
+from portal.changes.models import Change
+from portal.operations.models import Operation
+from sandbox import processes, servers
+from tests.browsing import signed_in
+from tests.cast import Cast, pending, queued
+from tests.conftest import published_to
+from tests.faults.judge import judge, settle_down
+from tests.faults.table import Row, told
+from tests.portal.operations.engine import posts
+from tests.running_portal import RunningPortal
+from tests.sandbox_server import Sandbox, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+GROUP = "Redis, and the hints it carries"
+QUEUE = "celery"
+NOTHING = "nothing out of the ordinary"
+SLOWER = "nothing out of the ordinary; /readyz says that Redis is down"
+
+
+def _flushed(server: servers.Redis, _process: subprocess.Popen[bytes]) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.flushall()
+
+
+def _full(server: servers.Redis, _process: subprocess.Popen[bytes]) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("maxmemory", "1")
+
+
+def _restarted(server: servers.Redis, process: subprocess.Popen[bytes]) -> None:
+    processes.stop(process)
+    server.start(subprocess.DEVNULL)
+
+
+def _stopped(_server: servers.Redis, process: subprocess.Popen[bytes]) -> None:
+    processes.stop(process)
+
+
+def _frozen(_server: servers.Redis, process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGSTOP)
+
+
+HOW: dict[str, tuple[str, Callable[[servers.Redis, subprocess.Popen[bytes]], None]]] = {
+    "stopped": ("SIGTERM", _stopped),
+    "flushed": ("FLUSHALL", _flushed),
+    "restarted": ("SIGTERM, and a new start with nothing kept", _restarted),
+    "full": ("maxmemory of a byte, with noeviction", _full),
+    "hanging": ("SIGSTOP: it accepts and never answers", _frozen),
+}
+
+
+def rows() -> list[Row]:
+    """What the tests of Redis tell."""
+    happens = "the page waits a second at most; what was lost is found by the sweep"
+    return [
+        Row(GROUP, f"Redis {how} at submit, approve and run", cause, happens, SLOWER) for how, (cause, _) in HOW.items()
+    ]
+
+
+# One of each for every run; the campaign has them all.
+TELLING = {("stopped", "submit"), ("flushed", "run"), ("restarted", "approve"), ("full", "approve"), ("hanging", "run")}
+
+
+@pytest.mark.parametrize(
+    ("how", "when"),
+    [
+        pytest.param(how, when, marks=() if (how, when) in TELLING else pytest.mark.campaign)
+        for how in HOW
+        for when in ("submit", "approve", "run")
+    ],
+)
+def test_redis_fails_and_nothing_is_lost(cast: Cast, upstream: Sandbox, tmp_path: Path, how: str, when: str) -> None:
+    server = servers.Redis(tmp_path / "redis", processes.free_port(), "own-redis", durable=False)
+    process = server.start(subprocess.DEVNULL)
+    with published_to(server.url):
+        steps: list[tuple[str, Callable[[], object]]] = [
+            ("submit", lambda: pending(cast.developer)),
+            ("approve", lambda: signed_in(cast.approver).post(f"/requests/{Change.objects.get().pk}/approve/")),
+            ("run", settle_down),
+        ]
+        for name, step in steps:
+            if name == when:
+                HOW[how][1](server, process)
+            step()
+    process.send_signal(signal.SIGCONT)
+    processes.stop(process)
+    judge(upstream)
+    assert (Operation.objects.get().state, posts(upstream)) == ("succeeded", 1)
+
+
+@told(
+    Row(
+        GROUP,
+        "hints delivered twice, in the wrong order, late, or never",
+        "messages are copied, reversed, aged by a day and removed in the queue of a real worker",
+        "each operation is sent once; what nobody was told of is found by the sweep",
+        NOTHING,
+    )
+)
+def test_hints_may_come_twice_late_never_or_in_any_order(
+    portal: RunningPortal, cast: Cast, upstream: Sandbox, broker: str
+) -> None:
+    operations = [queued(cast.developer, cast.approver, name=f"hinted0{number}") for number in range(5)]
+    with redis.Redis.from_url(broker, decode_responses=True) as client:
+        hints = client.lrange(QUEUE, 0, -1)
+        assert len(hints) == len(operations)
+        client.delete(QUEUE)
+        # Two of them twice and backwards; one aged by a day; the others are never delivered.
+        aged = json.loads(hints[2])
+        aged["headers"]["expires"] = "2020-01-01T00:00:00+00:00"
+        client.rpush(QUEUE, hints[1], hints[0], hints[1], hints[0], json.dumps(aged))
+        portal.start_worker()
+        until(lambda: client.llen(QUEUE) == 0 and len(upstream.writes()) == 2, seconds=60)
+        settle_down()
+        judge(upstream)
+        # Long after its end, the same again.
+        client.rpush(QUEUE, *hints)
+        until(lambda: client.llen(QUEUE) == 0, seconds=30)
+        until(lambda: portal.log().count("succeeded in") >= 4 + len(hints), seconds=30)
+    judge(upstream)
+    assert {row.state for row in Operation.objects.all()} == {"succeeded"}
+    assert posts(upstream) == len(operations)
+
+
+@told(
+    Row(
+        GROUP,
+        "the visibility time-out passes in a call",
+        "a real worker is held in its call; what Redis holds for redelivery is looked at, and the hint delivered again",
+        "a hint is acknowledged before it is worked on: nothing can be redelivered, and a second one finds the lease",
+        NOTHING,
+    )
+)
+def test_nothing_is_kept_for_redelivery_while_a_worker_calls(
+    portal: RunningPortal, cast: Cast, upstream: Sandbox, broker: str
+) -> None:
+    upstream.set_faults({"match": {"method": "POST"}, "times": 1, "fault": {"kind": "late", "seconds": 2}})
+    queued(cast.developer, cast.approver)
+    with redis.Redis.from_url(broker, decode_responses=True) as client:
+        (message,) = client.lrange(QUEUE, 0, -1)
+        portal.start_worker()
+        until(lambda: posts(upstream) == 1, seconds=30)
+        assert client.hlen("unacked") == client.zcard("unacked_index") == 0
+        client.rpush(QUEUE, message)
+        until(lambda: portal.log().count("succeeded in") == 2, seconds=30)
+    settle_down()
+    judge(upstream)
+    assert (Operation.objects.get().state, posts(upstream)) == ("succeeded", 1)
