@@ -18,7 +18,7 @@ from tests.faults.guards import GUARDS, Guard
 ROOT: Final = Path(__file__).parents[2]
 # Neither what is made anew nor what is large.
 NOT_COPIED: Final = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis")
-FAILED: Final = re.compile(r"^FAILED \S*?([\w.]+::\S+)", re.MULTILINE)
+FAILED: Final = re.compile(r"^FAILED (?:\S*/)?(\S+?::.*?)(?: - .*)?$", re.MULTILINE)
 # Seconds in which a guard's tests end on a busy machine; a mutant that hangs is not one that was noticed.
 PATIENCE: Final = 600.0
 
