@@ -60,6 +60,11 @@ class RunningPortal:
         """Start the portal's clock."""
         return self._start("sweep", commands.SWEEP)
 
+    @property
+    def newest(self) -> subprocess.Popen[bytes]:
+        """The process that was started last."""
+        return self._running[-1]
+
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of manage.py to its end."""
         command = commands.of_this_python(("python", "manage.py", *arguments))

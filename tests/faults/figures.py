@@ -2,14 +2,13 @@
 
 import json
 import os
-import uuid
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-# A folder; set while a whole campaign runs, for which each test leaves its figures there.
-CAMPAIGN: Final = "FAULTS_CAMPAIGN"
+from tests.faults.left import CAMPAIGN, leave
+
 EVERYTHING: Final = CAMPAIGN in os.environ
 NAMES: Final = (
     "points x operations",
@@ -73,9 +72,7 @@ class Figures:
 
     def keep(self) -> None:
         """Leave them for the campaign, if one runs."""
-        if EVERYTHING:
-            file = Path(os.environ[CAMPAIGN]) / f"{uuid.uuid4()}.json"
-            file.write_text(json.dumps(self.counts), encoding="utf-8")
+        leave(self.counts)
 
 
 def total(folder: Path) -> dict[str, int]:

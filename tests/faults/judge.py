@@ -21,7 +21,7 @@ CARRIES: Final = (
     "due operations",
     "running operations",
     "unclear operations",
-    "clusters of succeeded creates",
+    "clusters of creates",
 )
 PASSES: Final = 30
 """Passes of the sweep within which everything must have ended, or wait for a person."""
@@ -68,17 +68,17 @@ def _once_or_waiting() -> None:
 
 def _nothing_twice(writes: Iterable[dict[str, Any]]) -> None:
     """ITCare received no more writes of each sort than attempts were made, and may have executed one at most."""
-    received = Counter(_aim(write) for write in writes)
+    received = Counter(aim(write) for write in writes)
     tried: Counter[tuple[str, str]] = Counter()
     for operation in Operation.objects.prefetch_related("attempts").select_related("cluster"):
         attempts = list(operation.attempts.all())
         perhaps = [attempt for attempt in attempts if attempt.proof not in NOTHING_EXECUTED]
         assert len(perhaps) <= 1, f"{operation} may have been executed {len(perhaps)} times"
-        tried[_aim_of(operation)] += len(attempts)
+        tried[aim_of(operation)] += len(attempts)
     assert {aim: count for aim, count in received.items() if count > tried[aim]} == {}
 
 
-def _aim(write: dict[str, Any]) -> tuple[str, str]:
+def aim(write: dict[str, Any]) -> tuple[str, str]:
     body = write["body"] or {}
     if write["method"] == "POST":
         return "create", str(body.get("name"))
@@ -86,7 +86,7 @@ def _aim(write: dict[str, Any]) -> tuple[str, str]:
     return ("delete" if write["method"] == "DELETE" else str(body.get("operation"))), number
 
 
-def _aim_of(operation: Operation) -> tuple[str, str]:
+def aim_of(operation: Operation) -> tuple[str, str]:
     if operation.kind == "create":
         return "create", operation.parameters["name"]
     assert operation.cluster is not None

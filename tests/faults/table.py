@@ -22,6 +22,13 @@ that ITCare received no write twice; that nothing is stuck; and that the audit c
 `WRITE_PAPERS=1 make test ARGS=tests/faults/test_table.py` writes it anew.
 """
 COLUMNS: Final = "| fault | how it is caused | what happens | what people see |\n| --- | --- | --- | --- |\n"
+GUARDS_HEAD: Final = """
+## Guards
+
+Each of these was taken out of a copy of the portal, one at a time, and a test beside it failed: that is what
+`python -m tests.faults.mutants` does, and `make faults` with it.
+
+"""
 
 
 @dataclass(frozen=True)
@@ -58,12 +65,13 @@ def told_by(module: ModuleType) -> list[Row]:
     return [test.told for test in vars(module).values() if isinstance(getattr(test, "told", None), Row)]
 
 
-def document(rows: Iterable[Row]) -> str:
-    """Return the paper."""
+def document(rows: Iterable[Row], guards: str) -> str:
+    """Return the paper; `guards` is the table of the guards."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.group, []).append(row)
-    return HEAD + "".join(f"\n## {name}\n\n{COLUMNS}{''.join(map(_line, group))}" for name, group in groups.items())
+    told = "".join(f"\n## {name}\n\n{COLUMNS}{''.join(map(_line, group))}" for name, group in groups.items())
+    return HEAD + told + GUARDS_HEAD + guards
 
 
 def _line(row: Row) -> str:

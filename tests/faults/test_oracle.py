@@ -18,7 +18,7 @@ from tests.faults.scenes import Scenes
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # They show that the faults are caused and judged rightly, and cause none.
-OWN = {"test_proxy.py", "test_oracle.py"}
+OWN = {"test_guards.py", "test_oracle.py", "test_proxy.py", "test_table.py"}
 
 
 def test_nothing_is_wrong_with_what_went_well(scenes: Scenes) -> None:

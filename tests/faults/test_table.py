@@ -12,6 +12,7 @@ from tests.faults import (
     test_restarts,
     test_upstream,
 )
+from tests.faults.guards import table
 from tests.faults.table import PAPER, document, told_by
 from tests.journeys import test_deaf_worker, test_deploying, test_killed, test_starting_and_stopping, test_without_redis
 from tests.portal.catalog import test_holding
@@ -49,8 +50,8 @@ ROWS = [
 
 def test_the_paper_is_what_the_tests_tell() -> None:
     if os.environ.get("WRITE_PAPERS"):
-        PAPER.write_text(document(ROWS), encoding="utf-8")
-    assert PAPER.read_text(encoding="utf-8") == document(ROWS)
+        PAPER.write_text(document(ROWS, table()), encoding="utf-8")
+    assert PAPER.read_text(encoding="utf-8") == document(ROWS, table())
 
 
 def test_no_fault_is_told_twice() -> None:

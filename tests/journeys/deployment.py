@@ -5,7 +5,8 @@ import secrets
 import signal
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,12 @@ class Deployment:
         """Stop Redis."""
         assert processes.stop(self._running.pop("redis"), signal.SIGTERM)
 
+    def kill(self, name: str) -> None:
+        """End PostgreSQL or Redis as a power cut would."""
+        process = self._running.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
     def stop_all(self) -> None:
         """End everything at once."""
         self.portal.stop()
@@ -75,16 +82,24 @@ class Deployment:
         return [write["body"]["name"] for write in self.upstream.writes() if write["method"] == "POST"]
 
 
-@pytest.fixture
-def deployment(tmp_path_factory: pytest.TempPathFactory, static_root: Path, tmp_path: Path) -> Iterator[Deployment]:
-    """Give a deployment whose database is set up, with none of its parts running but the stand-in."""
-    folder = tmp_path_factory.mktemp("deployment")
+@contextmanager
+def deployed(folder: Path, static_root: Path, *, durable: bool = False, **environment: str) -> Iterator[Deployment]:
+    """Set a deployment up, with none of its parts running but the stand-in; leaving ends all of them.
+
+    Args:
+        folder: Where servers and logs write.
+        static_root: The collected static files.
+        durable: Whether PostgreSQL keeps what it committed when it is killed.
+        environment: Further settings of the portal.
+    """
     data = servers.data_folder(folder / "postgres")
     postgres = servers.Postgres(data, processes.free_port(), secrets.token_urlsafe(), durable=False)
     redis = servers.Redis(folder / "redis", processes.free_port(), secrets.token_urlsafe())
     owner, role = secrets.token_urlsafe(), secrets.token_urlsafe()
+    logs = folder / "logs"
+    logs.mkdir()
     with start(folder / "sandbox", speed=200) as upstream:
-        environment = {
+        whole = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             **PACE,
@@ -96,8 +111,9 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, static_root: Path, tmp_
             "ITCARE_CLIENT_ID": upstream.client_id,
             "ITCARE_CLIENT_SECRET": upstream.client_secret,
             "STATIC_ROOT": str(static_root),
+            **environment,
         }
-        running = Deployment(RunningPortal(environment, tmp_path), upstream, postgres, redis)
+        running = Deployment(RunningPortal(whole, logs), upstream, postgres, redis)
         try:
             running.start_postgres()
             postgres.add_role("portal_owner", owner)
@@ -107,7 +123,16 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, static_root: Path, tmp_
                 done = running.portal.manage(*command[2:])
                 assert done.returncode == 0, done.stderr
             running.stop_postgres()
+            # Setting it up is not what can be lost.
+            running.postgres = replace(postgres, durable=durable)
             yield running
         finally:
             running.stop_all()
             servers.remove(data)
+
+
+@pytest.fixture
+def deployment(tmp_path_factory: pytest.TempPathFactory, static_root: Path) -> Iterator[Deployment]:
+    """Give a deployment whose database is set up, with none of its parts running but the stand-in."""
+    with deployed(tmp_path_factory.mktemp("deployment"), static_root) as running:
+        yield running

@@ -94,7 +94,10 @@ def test_what_was_sent_after_the_backup_is_shown_and_not_sent_a_second_time(
         assert (concern.situation, concern.operation) == ("unknown_action", row)
         assert [action.resource_name for action in concern.actions.all()] == ["newpostgre01"]
         page = Page.of(signed_in(cast.developer).get(row.get_absolute_url()).content).one(id="live")
-        assert [note.text for note in page.with_class("note")] == [f"It waits: all sends are on hold. {hold.why}"]
+        assert [note.text for note in page.with_class("note")] == [
+            f"Needs a person. {concern}",
+            f"It waits: all sends are on hold. {hold.why}",
+        ]
 
         # The person sees that it was this one, and cancels it: that decides, and sends go again.
         cancel.cancel(Operation.objects.get(), cast.approver)

@@ -1,0 +1,249 @@
+"""What stands between a fault and harm, how to take each out of a copy of the portal, and which tests then fail."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+OPERATIONS: Final = "tests/portal/operations"
+SENDING: Final = "portal/operations/send.py"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Words of the code that are replaced, wherever they stand in the file; without the guard the code still runs."""
+
+    file: str
+    words: str
+    by: str
+
+    def __call__(self, copy: Path) -> None:
+        """Take the guard out.
+
+        Raises:
+            LookupError: the code no longer says so.
+        """
+        path = copy / self.file
+        text = path.read_text(encoding="utf-8")
+        if self.words not in text:
+            message = f"{self.file} no longer says {self.words!r}"
+            raise LookupError(message)
+        path.write_text(text.replace(self.words, self.by), encoding="utf-8")
+
+    def __str__(self) -> str:
+        return f"`{self.file}`"
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A constraint of the operations' tables that a last migration drops."""
+
+    model: str
+    constraint: str
+
+    def __call__(self, copy: Path) -> None:
+        """Write that migration."""
+        folder = copy / "portal/operations/migrations"
+        newest = max(path.stem for path in folder.glob("0*.py"))
+        lines = (
+            "from django.db import migrations",
+            "class Migration(migrations.Migration):",
+            f'    dependencies = [("operations", "{newest}")]',
+            f'    operations = [migrations.RemoveConstraint("{self.model}", "{self.constraint}")]',
+        )
+        (folder / "9999_without_a_guard.py").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def __str__(self) -> str:
+        return f"constraint `{self.constraint}`"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One thing that stands between a fault and harm.
+
+    Attributes:
+        name: what it is.
+        against: what it keeps from happening.
+        out: takes it out of a copy of the checkout.
+        tests: files, or single tests, at least one of which must fail without it.
+    """
+
+    name: str
+    against: str
+    out: Callable[[Path], None]
+    tests: tuple[str, ...]
+
+
+GUARDS: Final = (
+    Guard(
+        "the fence in every move",
+        "who was overtaken writes over what another has found out",
+        Cut("portal/operations/models/operations.py", "rows = rows.filter(fence=fence)", "pass"),
+        (f"{OPERATIONS}/test_claims.py",),
+    ),
+    Guard(
+        "the fence of who gives a row back",
+        "who was overtaken ends the lease of another",
+        Cut("portal/operations/leases.py", "fence=operation.fence, state=operation.state", "state=operation.state"),
+        (f"{OPERATIONS}/test_claims.py",),
+    ),
+    Guard(
+        "the lease when a row is claimed",
+        "two send the same row",
+        Cut(
+            "portal/operations/models/operations.py",
+            "free = Q(lease_until=None) | Q(lease_until__lte=Now())",
+            "free = Q()",
+        ),
+        (f"{OPERATIONS}/test_claims.py",),
+    ),
+    Guard(
+        "the lease in the statement that says sending",
+        "a write leaves with too little of its lease left",
+        Cut(SENDING, ", lease_until__gt=Now() + enough", ""),
+        (f"{OPERATIONS}/test_send.py",),
+    ),
+    Guard(
+        "the look at the lease before the call",
+        "who was held up after it said sending writes when others have given the row up",
+        Cut(SENDING, "if left < settings.ITCARE_TOTAL_SECONDS:", "if left < -settings.LEASE_SECONDS * 1000:"),
+        (f"{OPERATIONS}/test_held_up.py",),
+    ),
+    Guard(
+        "the lease of who is sending",
+        "a call that is still being made is called unclear",
+        Cut(SENDING, "state=State.SENDING, lease_until__lte=Now()", "state=State.SENDING"),
+        (f"{OPERATIONS}/test_claims.py",),
+    ),
+    Guard(
+        "the watermark by number",
+        "an older action of that name is taken for ours",
+        Cut("portal/operations/fitting.py", "action.id <= attempt.watermark_action_id", "action.id < 0"),
+        (f"{OPERATIONS}/test_settle.py", f"{OPERATIONS}/test_settle_clock.py"),
+    ),
+    Guard(
+        "the watermark by time",
+        "an action that began before the write is taken for ours",
+        Cut("portal/operations/fitting.py", "return after(action.submitted_at, attempt)", "return True"),
+        (f"{OPERATIONS}/test_settle.py", f"{OPERATIONS}/test_settle_clock.py"),
+    ),
+    Guard(
+        "the whole list before nothing counts",
+        "what a part of a list does not show is taken for not there",
+        Cut("portal/operations/fitting.py", "whole = listed.complete and (", "whole = True or ("),
+        (f"{OPERATIONS}/test_settle_in_part.py",),
+    ),
+    Guard(
+        "the digest in the statement that says sending",
+        "something else is sent than what was approved",
+        Cut(SENDING, "digest=operation.computed_digest(), ", ""),
+        (f"{OPERATIONS}/test_send.py",),
+    ),
+    Guard(
+        "the hold in the statement that says sending",
+        "something is sent after sends were put on hold",
+        Cut(SENDING, " & holds.nothing_holds()", ""),
+        (f"{OPERATIONS}/test_holds.py",),
+    ),
+    Guard(
+        "the lock of the switch",
+        "a hold and the statement that says sending miss each other",
+        Cut(SENDING, "            holds.share_the_switch()\n", ""),
+        (f"{OPERATIONS}/test_holds.py",),
+    ),
+    Guard(
+        "continuity in the statement that says sending",
+        "a database that has just been restored sends what was sent before",
+        Cut(SENDING, " & continuity.goes_on()", ""),
+        (f"{OPERATIONS}/test_held_up.py",),
+    ),
+    Guard(
+        "the look for what nobody remembers",
+        "what a restored database has forgotten is sent a second time",
+        Cut(SENDING, "unknown.doubt(operation, watermark)", '""'),
+        (f"{OPERATIONS}/test_catch_up.py", f"{OPERATIONS}/test_restored.py"),
+    ),
+    Guard(
+        "the look before a released one is sent again",
+        "what had arrived after all is sent a second time",
+        Cut(SENDING, "released.held_back(operation, watermark)", "False"),
+        (f"{OPERATIONS}/test_resolve.py::test_what_had_arrived_after_all_is_not_sent_again_but_found",),
+    ),
+    Guard(
+        "the grace before nothing there counts",
+        "a person is asked while the action may still show up",
+        Cut("portal/operations/settle.py", "patient = not unsettled.grace_is_over(acted[-1])", "patient = False"),
+        (f"{OPERATIONS}/test_settle_person.py",),
+    ),
+    Guard(
+        "the grace before a person may send again",
+        "what is on its way is sent a second time",
+        Cut("portal/operations/acts.py", "now - last.started_at < grace", "False"),
+        (f"{OPERATIONS}/test_resolve.py::test_not_before_the_grace_period_is_over",),
+    ),
+    Guard(
+        "one unfinished operation a cluster",
+        "two changes of one cluster, which nobody could tell apart",
+        Dropped("operation", "one_unfinished_operation_a_cluster"),
+        ("tests/states/test_forbidden_operations.py",),
+    ),
+    Guard(
+        "one unfinished create a name",
+        "two clusters of one name",
+        Dropped("operation", "one_unfinished_create_a_name"),
+        ("tests/portal/changes/test_races.py",),
+    ),
+    Guard(
+        "queued again only with proof",
+        "what may have been executed is sent again without anybody having said so",
+        Dropped("operation", "queued_again_only_with_proof"),
+        ("tests/states/test_forbidden_operations.py",),
+    ),
+    Guard(
+        "what an earlier attempt proved proves nothing of the next",
+        "a second release by what was said of the first",
+        Dropped("operation", "sending_has_proved_nothing"),
+        ("tests/states/test_forbidden_operations.py",),
+    ),
+    Guard(
+        "one open attempt",
+        "two open writes of one operation",
+        Dropped("attempt", "one_open_attempt"),
+        ("tests/states/test_forbidden_operations.py",),
+    ),
+    Guard(
+        "the password is erased with the call",
+        "a password outlives what needed it",
+        Cut("portal/operations/models/operations.py", 'doomed["password"] = self.password_id', "pass"),
+        ("tests/states/test_moves.py",),
+    ),
+    Guard(
+        "no password but of what is unsent",
+        "a create that could be sent a second time",
+        Dropped("operation", "password_only_unsent"),
+        ("tests/states/test_forbidden_operations.py",),
+    ),
+    Guard(
+        "the client never repeats a write",
+        "a write whose answer was lost leaves a second time, unseen by the portal",
+        Cut(
+            "portal/itcare/caller.py",
+            "        failure = judging.of_write(",
+            "        if isinstance(outcome, Failure):\n"
+            "            outcome = self._send(method, path, correlation_id, body, end)\n"
+            "        failure = judging.of_write(",
+        ),
+        ("tests/portal/itcare/test_writes.py",),
+    ),
+)
+
+
+def table() -> str:
+    """The list of guards, for the paper, each with the tests of which one must fail without it."""
+    lines = (f"| {guard.name} | {guard.against} | {guard.out} | {_files(guard)} |\n" for guard in GUARDS)
+    head = "| guard | without it | taken out of | told by |\n| --- | --- | --- | --- |\n"
+    return head + "".join(lines)
+
+
+def _files(guard: Guard) -> str:
+    return ", ".join(f"`{test.removeprefix('tests/')}`" for test in guard.tests)
