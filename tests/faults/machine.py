@@ -6,6 +6,7 @@ and leaves nothing unfinished behind.
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
@@ -41,12 +42,16 @@ class Portal(Playing):
 
     # --- people --------------------------------------------------------------------------------------------------
 
-    @initialize(kinds=st.lists(st.sampled_from(sorted(ASKS)), min_size=4, max_size=6))
-    def begin(self, kinds: list[str]) -> None:
-        """Some have been approved already: a run without any would show nothing."""
+    @initialize(
+        kinds=st.lists(st.sampled_from(sorted(ASKS)), min_size=4, max_size=6), name=st.sampled_from(sorted(ON_WRITES))
+    )
+    def begin(self, kinds: list[str], name: str) -> None:
+        """Some have been approved already, and the first write meets a fault: a run without would show little."""
         for number, kind in enumerate(["create", *kinds]):
             self.ask(kind, which=number, name=number)
             self.decide(which=-1, verdict="approve")
+        self.fault_of_a_write(name, "POST")
+        self.send(which=0, how="once")
 
     @rule(kind=st.sampled_from(sorted(ASKS)), which=st.integers(0, 2), name=st.integers(0, 2))
     def ask(self, kind: str, which: int, name: int) -> None:
@@ -204,17 +209,21 @@ class Portal(Playing):
         approved: dict[tuple[str, str], list[Operation]] = {}
         for operation in self._operations().select_related("cluster", "service").prefetch_related("attempts"):
             approved.setdefault(aim_of(operation), []).append(operation)
+        received: Counter[tuple[str, str]] = Counter()
         for write in self.upstream.writes():
             if self._ours(write):
                 body = {name: value for name, value in (write["body"] or {}).items() if name != "admPassword"} or None
                 wanted = approved.get(aim(write), [])
                 asked = [KINDS[each.kind].payload(each.parameters) or None for each in wanted if each.attempts.all()]
                 assert body in asked, f"nobody approved {body}"
+                received[aim(write)] += 1
         for operations in approved.values():
             done = self.world.carried_out(operations[0])
             assert done <= len(operations), f"{operations[0]} was done {done} times"
             unfinished = [each for each in operations if each.state not in ENDED]
             assert len(unfinished) <= 1, unfinished
+            tried = sum(len(each.attempts.all()) for each in operations)
+            assert received[aim_of(operations[0])] <= tried, f"{operations[0]} was written more often than tried"
             for each in operations:
                 perhaps = sum(attempt.may_have_acted for attempt in each.attempts.all())
                 assert perhaps <= 1 + self.released[each.pk], f"{each} may have left {perhaps} times"
