@@ -74,6 +74,12 @@ def lists_due(*, late: float = 0) -> bool:
     return Sync.objects.filter(look_at__lte=Now() - timedelta(seconds=late)).exists()
 
 
+def hurry(seconds: float) -> None:
+    """Have the list of resources read soon, if it was not read in the last so many seconds."""
+    waits = Sync.objects.filter(name="resources", look_at__gt=Now(), read_at__lte=Now() - timedelta(seconds=seconds))
+    waits.update(look_at=Now())
+
+
 def read_services(client: itcare.Client) -> None:
     """Read the services one may create in (API.md A2)."""
     listing = client.services()

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from portal import itcare
 from portal.catalog.kinds import KINDS
-from portal.inventory import reading, resources, waiting
+from portal.inventory import lists, reading, resources, waiting
 from portal.inventory.models import Cluster
 from portal.operations import listed
 from portal.operations.actions import note
@@ -38,6 +38,8 @@ MOST_ENDED: Final = 1_000
 # How many single actions are asked for where the list could not be read whole: it may hold most of them.
 MOST_MISSING: Final = 50
 LINKS_A_PASS: Final = 200
+# ITCare lists a cluster soon after its creation began; one that it does not is left to the usual readings.
+SHOWN_WITHIN: Final = timedelta(minutes=2)
 
 
 def follow(*, seconds: float = ASKING_SECONDS) -> int:
@@ -87,6 +89,10 @@ def link() -> int:
             linked += rows.update(cluster=cluster, changed_at=Now())
         except IntegrityError:
             logger.warning("Operation %s waits for its cluster: another operation runs on it.", number)
+    young = creates.filter(state=State.RUNNING, sent_at__gte=Now() - SHOWN_WITHIN)
+    if young.exists():
+        # Somebody watches it come up, and wants to see the cluster itself.
+        lists.hurry(settings.FOLLOW_SECONDS)
     return linked
 
 

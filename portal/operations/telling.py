@@ -146,7 +146,7 @@ def _failed(operation: Operation, last: Attempt | None) -> Outcome:
 
 def _cancelled(operation: Operation, _last: Attempt | None) -> Outcome:
     then = "Ask again if it is wanted after all."
-    return Outcome("warn", "It was cancelled before it was sent.", operation.message, then)
+    return Outcome("warn", "It was cancelled.", operation.message, then)
 
 
 _TOLD: Final[Mapping[State, Callable[[Operation, Attempt | None], Outcome | None]]] = {

@@ -20,7 +20,7 @@ from tests.faults.scenes import Scenes
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # Of each step, besides the sending of a create: every so many points of a create, and which other kinds.
-SAMPLES = {"follow": 6, "settle": 5, "sync": 11}
+SAMPLES = {"follow": 12, "settle": 8, "sync": 19}
 OTHERS = ("delete", "resize", "restore")
 PAIRED = ("create", "resize", "restore")
 # A whole campaign splits the pairs of a kind in so many tests, for several processes.
@@ -119,7 +119,7 @@ def test_killed_again_while_the_sweep_puts_it_right(
         undisturbed_afterwards = killed_once(first)
         seconds = list(points(clean(scenes.stage, "sweep")))
         played(scenes, figures, undisturbed_afterwards, points=0, kills=1)
-        for second in seconds if EVERYTHING else seconds[1::13]:
+        for second in seconds if EVERYTHING else seconds[1::29]:
             operation = None
             with subtests.test(f"send, {first}, then the sweep, {second}", kind=kind):
                 operation = killed_once(first)

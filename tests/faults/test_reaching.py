@@ -136,7 +136,12 @@ def under(case: Case, world: World) -> Iterator[None]:
         setattr(world.settings, name, value)
 
 
-@pytest.mark.parametrize("name", CASES)
+TELLING = {"DNS failure", "an expired certificate", "token endpoint slow"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in TELLING else pytest.mark.campaign) for name in CASES]
+)
 def test_nothing_is_lost_while_itcare_is_away(
     cast: Cast,
     upstream: Sandbox,

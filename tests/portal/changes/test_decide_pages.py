@@ -215,7 +215,11 @@ def test_what_was_not_sent_yet_is_cancelled_by_its_requester_or_an_approver(cast
     answer = browser.post(form.attributes["action"], filled_in(form), follow=True)
     assert answer.redirect_chain == [(operation.get_absolute_url(), 303)]
     page = page_of(answer)
-    assert told(page) == ["Cancelled: Create newpostgre01. Nothing was sent to ITCare."]
+    cancelled = f"Cancelled by {person.email} before it was sent."
+    assert told(page) == [
+        "Cancelled: Create newpostgre01. Nothing was sent to ITCare.",
+        f"It was cancelled. {cancelled} Ask again if it is wanted after all.",
+    ]
     assert f"Cancelled by {person.email} before it was sent." in page.with_class("timeline")[0].text
     assert Secret.objects.count() == 0
 

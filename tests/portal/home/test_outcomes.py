@@ -156,8 +156,7 @@ def test_an_unreachable_itcare_is_told_and_the_request_can_be_cancelled(cast: Ca
     cancel.cancel(Operation.objects.get(pk=operation.pk), cast.developer)
     told = page_of(cast, operation.get_absolute_url()).one(id="outcome").text
     assert told == (
-        "It was cancelled before it was sent. Cancelled by developer@example.com before it was sent."
-        " Ask again if it is wanted after all."
+        "It was cancelled. Cancelled by developer@example.com before it was sent. Ask again if it is wanted after all."
     )
 
 

@@ -167,7 +167,7 @@ def test_an_ended_support_stands_out_in_the_list(cast: Cast) -> None:
         ("INACTIVE", "Stopped"),
         ("CREATING", "Creating"),
         ("", "Not known yet"),
-        ("FROZEN_SOLID", "Frozen_solid"),
+        ("FROZEN_SOLID", "Frozen solid"),
         ("<b>", "<b>"),
     ],
 )

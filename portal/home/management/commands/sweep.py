@@ -31,7 +31,7 @@ def jobs() -> list[Job]:
         Job("lapsed leases", send.lapse, pace),
         Job("due operations", nudges.send, pace),
         Job("running operations", nudges.follow, pace),
-        Job("clusters of creates", follow.link, 10),
+        Job("clusters of creates", follow.link, pace),
         Job("unclear operations", nudges.settle, pace),
         Job("late actions", late.watch, 60),
         Job("operations that take too long", watch.watch, 30),
