@@ -1,4 +1,4 @@
-"""What must hold after every fault (SAFETY 9): ended once or waiting for a person, nothing doubled, lost or stuck."""
+"""What must hold after every fault: ended once or waiting for a person, nothing doubled, lost or stuck."""
 
 from collections.abc import Iterator
 from datetime import timedelta
