@@ -72,6 +72,7 @@ def test_its_first_attempt_is_adopted_by_its_own_watermark(cast: Cast, upstream:
     Caller(upstream).ended(FIRST_ACTION)
     # The action shows up between the release and the second call, which is then not made.
     upstream.change_cluster(TARGET, sizing="2cpu4gb")
+    upstream.set_faults()
     row = sent(released(cast, row))
     assert (row.state, evidence(row)) == ("unclear", [("unknown", None)])
     row = settled(row)
