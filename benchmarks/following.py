@@ -47,9 +47,9 @@ STEP = b"@step"
 OPERATIONS = """
 INSERT INTO operations_operation
     (reference, kind, name, title, service_id, requester_id, approver_id, parameters, revision, digest,
-     state, reason, message, last_proof, upstream_action_id, fence, failures, sent_at)
+     state, reason, message, evidence, last_proof, upstream_action_id, fence, failures, sent_at)
 SELECT gen_random_uuid(), 'resize', 'pg' || n, 'Resize pg' || n, %s, %s, %s, '{"sizing": "4cpu8gb"}', '',
-    repeat('d', 64), 'running', '', '', 'accepted', n, 0, 0, now()
+    repeat('d', 64), 'running', '', '', '', 'accepted', n, 0, 0, now()
 FROM generate_series(%s::int, %s::int) AS n
 """
 DUE = "UPDATE operations_operation SET look_at = now() - interval '1 second', lease_until = NULL"
