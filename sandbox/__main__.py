@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sandbox.application import Application, Options
@@ -16,9 +17,14 @@ from sandbox.routes.router import GUESSED
 CONTRACT = Path(__file__).parent.parent / "docs" / "itcare" / "openapi.yaml"
 
 
-def main() -> int:
-    """Serve until SIGTERM or SIGINT. Returns the exit status."""
-    arguments = _arguments()
+def main(words: Sequence[str] | None = None, *, say: Callable[[str], object] = sys.stdout.write) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit status.
+
+    Args:
+        words: the command line's; None takes this process's own.
+        say: told where it listens, once it does.
+    """
+    arguments = _arguments(words)
     options = Options(
         state=arguments.state,
         contract=arguments.contract,
@@ -51,7 +57,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     address = f"http://{arguments.host}:{server.server_port}"
-    sys.stdout.write(f"sandbox ready: {address}{BASE} (token address {address}{TOKEN_PATH})\n")
+    say(f"sandbox ready: {address}{BASE} (token address {address}{TOKEN_PATH})\n")
     sys.stdout.flush()
     server.serve_forever(poll_interval=0.05)
     server.server_close()
@@ -59,7 +65,7 @@ def main() -> int:
     return 0
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="A stand-in ITCare.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8900, help="0 takes a free one (default: %(default)s)")
@@ -74,7 +80,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--narrow-password", action="store_true", help="ask for the narrower rule (API.md 7.1)")
     parser.add_argument("--without", type=_lists, default=frozenset(), help="of services,networks,regions: answer 404")
     parser.add_argument("--contract", type=Path, default=CONTRACT, help="openapi.yaml")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     if not arguments.client_id or not arguments.client_secret:
         parser.error("set --client-id and --client-secret, or SANDBOX_CLIENT_ID and SANDBOX_CLIENT_SECRET")
     return arguments

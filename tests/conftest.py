@@ -13,6 +13,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 import redis
+from django.core.management.commands import flush
 from django.db import connection
 from kombu import pools
 from psycopg import sql
@@ -21,7 +22,12 @@ from pytest_django import DjangoDbBlocker
 from portal.celery import app
 from sandbox import processes, servers
 from tests.cast import cast, upstream  # noqa: F401 - fixtures
+from tests.journeys.deployment import deployment, prepared  # noqa: F401 - fixtures
+from tests.running_portal import portal, running_cast, static_root  # noqa: F401 - fixtures
 from tests.settings import OWNER_DATABASE, PORTAL_DATABASE
+
+# The same for all tests, and costly to make for each.
+MADE_BY_MIGRATING = {"django_content_type", "auth_permission"}
 
 
 def as_owner() -> psycopg.Connection:
@@ -40,7 +46,7 @@ def _flush(_self: object, statements: Iterable[str]) -> None:
     """Empty tables as the owner: the portal's role may not, and the audit table's triggers let nobody.
 
     Only what holds rows is emptied, row by row: truncating makes new files for every table and index each time, which
-    took longer than most tests. The foreign keys are checked at the end of the transaction.
+    took longer than most tests. The foreign keys are checked at the end of the transaction. What migrating made stays.
     """
     with as_owner() as owner:
         triggers = [
@@ -52,7 +58,8 @@ def _flush(_self: object, statements: Iterable[str]) -> None:
         if triggers:
             owner.execute("ALTER TABLE audit_entry DISABLE TRIGGER USER")
         # Decisions refer to their requests by a key that is not deferred: they go before them.
-        found = _holding_rows(owner, re.findall(r'"([^"]+)"', "".join(statements)))
+        named = re.findall(r'"([^"]+)"', "".join(statements))
+        found = _holding_rows(owner, set(named) - MADE_BY_MIGRATING)
         for name in sorted(found, key=lambda name: name != "changes_decision"):
             owner.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
         for trigger in triggers:
@@ -65,7 +72,7 @@ def _holding_rows(owner: psycopg.Connection, tables: Iterable[str]) -> list[str]
     """Those of the tables that are not empty."""
     asked = [
         sql.SQL("SELECT {} WHERE EXISTS (SELECT FROM {})").format(sql.Literal(name), sql.Identifier(name))
-        for name in sorted(set(tables))
+        for name in sorted(tables)
     ]
     return [row[0] for row in owner.execute(sql.SQL(" UNION ALL ").join(asked))] if asked else []
 
@@ -86,6 +93,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with pytest.MonkeyPatch.context() as patch:
         # On the class: while an event loop runs in the thread, Django hands out another connection object.
         patch.setattr(type(connection.ops), "execute_sql_flush", _flush)
+        # It would make again, after each test, what was not emptied.
+        patch.setattr(flush, "emit_post_migrate_signal", lambda *_, **__: None)
         become(PORTAL_DATABASE)
         yield
         become(owner_role)

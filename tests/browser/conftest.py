@@ -8,7 +8,6 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from tests.cast import PASSWORD
 from tests.chromium import PATIENCE
-from tests.running_portal import portal, running_cast, static_root  # noqa: F401 - fixtures
 
 # A refused form is told by its status, and Chromium writes that down as an error of the network.
 EXPECTED = "the server responded with a status of 422"

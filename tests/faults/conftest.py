@@ -11,8 +11,6 @@ from tests.cast import Cast
 from tests.faults.figures import Figures
 from tests.faults.scenes import Scenes
 from tests.faults.steps import Stage, stage
-from tests.journeys.deployment import deployment  # noqa: F401 - a fixture
-from tests.running_portal import portal, running_cast, static_root  # noqa: F401 - fixtures
 
 
 @pytest.fixture

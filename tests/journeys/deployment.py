@@ -82,29 +82,80 @@ class Deployment:
         return [write["body"]["name"] for write in self.upstream.writes() if write["method"] == "POST"]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A database with everybody of the demo, set up once and copied for each deployment.
+
+    Attributes:
+        postgres: Its server, which does not run.
+        owner: Password of the role that owns the tables.
+        role: Password of the portal's role.
+    """
+
+    postgres: servers.Postgres
+    owner: str
+    role: str
+
+    def copied_to(self, folder: Path) -> servers.Postgres:
+        """Copy it for a server of its own."""
+        data = servers.data_folder(folder)
+        # With its owner, who is not us where we are root.
+        subprocess.run(["cp", "-a", self.postgres.data, data], check=True)  # noqa: S607 - the system's own
+        return replace(self.postgres, data=data, port=processes.free_port())
+
+    def environment(self, postgres: servers.Postgres) -> dict[str, str]:
+        """Tell a process of the portal to use that copy."""
+        return {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+            "DATABASE_URL": postgres.url("portal_app", self.role, "portal"),
+            "MIGRATION_DATABASE_URL": postgres.url("portal_owner", self.owner, "portal"),
+        }
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    """Set a deployment's database up, as an administrator does; once, because it takes ten seconds."""
+    folder = tmp_path_factory.mktemp("prepared")
+    data = servers.data_folder(folder / "postgres")
+    postgres = servers.Postgres(data, processes.free_port(), secrets.token_urlsafe(), durable=False)
+    made = Prepared(postgres, secrets.token_urlsafe(), secrets.token_urlsafe())
+    process = postgres.start(subprocess.DEVNULL)
+    try:
+        postgres.add_role("portal_owner", made.owner)
+        postgres.add_role("portal_app", made.role)
+        postgres.add_database("portal", "portal_owner")
+        portal = RunningPortal(made.environment(postgres), folder)
+        for command in (*commands.MIGRATE, commands.DEMO_DATA):
+            done = portal.manage(*command[2:])
+            assert done.returncode == 0, done.stderr
+    finally:
+        processes.stop(process, postgres.ends_with)
+    yield made
+    servers.remove(data)
+
+
 @contextmanager
-def deployed(folder: Path, static_root: Path, *, durable: bool = False, **environment: str) -> Iterator[Deployment]:
-    """Set a deployment up, with none of its parts running but the stand-in; leaving ends all of them.
+def deployed(
+    folder: Path, static_root: Path, prepared: Prepared, *, durable: bool = False, **environment: str
+) -> Iterator[Deployment]:
+    """Give a deployment with none of its parts running but the stand-in; leaving ends all of them.
 
     Args:
         folder: Where servers and logs write.
         static_root: The collected static files.
+        prepared: The database that it begins with.
         durable: Whether PostgreSQL keeps what it committed when it is killed.
         environment: Further settings of the portal.
     """
-    data = servers.data_folder(folder / "postgres")
-    postgres = servers.Postgres(data, processes.free_port(), secrets.token_urlsafe(), durable=False)
+    postgres = replace(prepared.copied_to(folder / "postgres"), durable=durable)
     redis = servers.Redis(folder / "redis", processes.free_port(), secrets.token_urlsafe())
-    owner, role = secrets.token_urlsafe(), secrets.token_urlsafe()
     logs = folder / "logs"
     logs.mkdir()
     with start(folder / "sandbox", speed=200) as upstream:
         whole = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "portal.settings",
+            **prepared.environment(postgres),
             **PACE,
-            "DATABASE_URL": postgres.url("portal_app", role, "portal"),
-            "MIGRATION_DATABASE_URL": postgres.url("portal_owner", owner, "portal"),
             "REDIS_URL": redis.url,
             "ITCARE_BASE_URL": upstream.base_url,
             "ITCARE_TOKEN_URL": upstream.token_url,
@@ -115,24 +166,14 @@ def deployed(folder: Path, static_root: Path, *, durable: bool = False, **enviro
         }
         running = Deployment(RunningPortal(whole, logs), upstream, postgres, redis)
         try:
-            running.start_postgres()
-            postgres.add_role("portal_owner", owner)
-            postgres.add_role("portal_app", role)
-            postgres.add_database("portal", "portal_owner")
-            for command in (*commands.MIGRATE, commands.DEMO_DATA):
-                done = running.portal.manage(*command[2:])
-                assert done.returncode == 0, done.stderr
-            running.stop_postgres()
-            # Setting it up is not what can be lost.
-            running.postgres = replace(postgres, durable=durable)
             yield running
         finally:
             running.stop_all()
-            servers.remove(data)
+            servers.remove(postgres.data)
 
 
 @pytest.fixture
-def deployment(tmp_path_factory: pytest.TempPathFactory, static_root: Path) -> Iterator[Deployment]:
+def deployment(tmp_path_factory: pytest.TempPathFactory, static_root: Path, prepared: Prepared) -> Iterator[Deployment]:
     """Give a deployment whose database is set up, with none of its parts running but the stand-in."""
-    with deployed(tmp_path_factory.mktemp("deployment"), static_root) as running:
+    with deployed(tmp_path_factory.mktemp("deployment"), static_root, prepared) as running:
         yield running

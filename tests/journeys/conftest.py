@@ -1,4 +1,0 @@
-"""Fixtures of the journeys: the portal as real processes."""
-
-from tests.journeys.deployment import deployment  # noqa: F401 - a fixture
-from tests.running_portal import portal, running_cast, static_root  # noqa: F401 - fixtures
