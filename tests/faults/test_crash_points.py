@@ -16,6 +16,7 @@ from tests.faults.figures import EVERYTHING, Figures
 from tests.faults.oracle import a_person_ends, judge, later, recover
 from tests.faults.points import Point, clean, killed, points
 from tests.faults.scenes import Scenes
+from tests.faults.table import Row, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,6 +64,18 @@ def undisturbed(scenes: Scenes, figures: Figures, step: str, kind: str) -> Seque
     return found
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "the sender, the follower, the settler or the reader of the inventory killed at any point of its work",
+        "SIGKILL before and after each commit, and before, in the middle of and after each request, as a proxy sees "
+        "them go by; for each of the ten kinds",
+        "what ITCare received is found there and followed to its end; what it did not receive is done by the next, "
+        "or waits for a person when the grace is over; it is not sent a second time",
+        "Where its write was under way: Nobody can tell whether ITCare received it. Otherwise nothing out of the "
+        "ordinary.",
+    )
+)
 @pytest.mark.parametrize("kinds", of_kinds())
 @pytest.mark.parametrize("step", ["send", "follow", "settle", "sync"])
 def test_killed_at_each_point(
@@ -101,6 +114,16 @@ def firsts(kind: str, found: Sequence[Point]) -> Iterator[Point]:
             yield point
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "killed again, while the sweep puts the first crash right",
+        "SIGKILL at a point of sending, then at a point of the sweep's pass that finds it; every pair for create, "
+        "resize and restore",
+        "as after one crash",
+        "as after one crash",
+    )
+)
 @pytest.mark.parametrize("share", range(SHARES) if EVERYTHING else [0])
 @pytest.mark.parametrize("kind", PAIRED if EVERYTHING else PAIRED[:1])
 def test_killed_again_while_the_sweep_puts_it_right(

@@ -20,6 +20,7 @@ from tests.faults.oracle import judge, later, recover
 from tests.faults.proxy import Moment, Rule, freeze, hold, starting
 from tests.faults.scenes import WRITES
 from tests.faults.steps import Stage, stage
+from tests.faults.table import Row, told
 from tests.sandbox_server import Sandbox, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -64,6 +65,15 @@ def go() -> Iterator[threading.Event]:
     event.set()
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "a sender that stands still in its call until others have settled it",
+        "SIGSTOP as the answer arrives, SIGCONT when the operation has ended",
+        "it writes what it knows onto its own attempt, and nothing else",
+        "nothing out of the ordinary",
+    )
+)
 def test_frozen_in_its_call_it_finds_everything_settled(
     cast: Cast, upstream: Sandbox, the_stage: Stage, figures: Figures
 ) -> None:
@@ -88,6 +98,15 @@ def test_frozen_in_its_call_it_finds_everything_settled(
     fine(operation, upstream, figures)
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "a write that the network keeps until everybody has given it up",
+        "SIGSTOP as it leaves, and a proxy that passes it on after the time of grace",
+        "a person is asked; the late answer is evidence, by which its action is found and followed",
+        "Nobody can tell whether ITCare received it.",
+    )
+)
 def test_frozen_as_its_write_leaves_it_is_found_by_its_late_answer(
     cast: Cast, upstream: Sandbox, the_stage: Stage, figures: Figures, go: threading.Event
 ) -> None:
@@ -119,6 +138,15 @@ def recover_after_all(operation: Operation) -> None:
             return
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "a sender that stands still before it says that it sends",
+        "SIGSTOP before, and in the statement that writes its attempt; SIGCONT when another has sent the operation",
+        "the fence, and the number of the attempt, keep it out: it sends nothing and changes nothing",
+        "nothing out of the ordinary",
+    )
+)
 @pytest.mark.parametrize("stands", ["before", "after"])
 def test_frozen_before_it_says_sending_it_sends_nothing(
     stands: str, cast: Cast, upstream: Sandbox, the_stage: Stage, figures: Figures, go: threading.Event
@@ -144,6 +172,15 @@ def test_frozen_before_it_says_sending_it_sends_nothing(
     fine(operation, upstream, figures)
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "a sender that stands still as it commits that it sends",
+        "SIGSTOP before the commit, SIGCONT past its lease",
+        "it looks at the clock before the call, and makes none; the operation is queued again",
+        "nothing out of the ordinary",
+    )
+)
 def test_frozen_as_it_commits_sending_it_sends_nothing_after_its_lease(
     cast: Cast,
     upstream: Sandbox,

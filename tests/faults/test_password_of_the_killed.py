@@ -12,6 +12,7 @@ from tests.faults.figures import Figures
 from tests.faults.oracle import judge, recover
 from tests.faults.proxy import Moment, Rule, kill, starting
 from tests.faults.scenes import WRITES, Scenes
+from tests.faults.table import Row, told
 from tests.portal.changes.leaks import Places, spellings
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,6 +42,17 @@ class Killed:
     done: bool
 
 
+@told(
+    Row(
+        "Secrets",
+        "a crash between sending and erasing the password",
+        "SIGKILL after saying so, in the middle of the call, with the answer on its way, and before and after the "
+        "commit that erases it; typed and generated",
+        "the sealed password goes when the operation is settled; nothing that is written anywhere has it in the "
+        "clear, before or after",
+        "The requester may still be shown a generated one, once.",
+    )
+)
 @pytest.mark.parametrize("typed", [PASSWORD, ""], ids=["typed", "generated"])
 @pytest.mark.parametrize(
     "point",

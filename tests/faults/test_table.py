@@ -6,26 +6,48 @@ from tests.faults import (
     test_actions,
     test_audit_log,
     test_broker,
+    test_crash_points,
     test_crowds,
+    test_frozen,
+    test_password_of_the_killed,
     test_postgres,
     test_reaching,
     test_restarts,
+    test_time_limits,
     test_upstream,
 )
 from tests.faults.guards import table
 from tests.faults.table import PAPER, document, told_by
-from tests.journeys import test_deaf_worker, test_deploying, test_killed, test_starting_and_stopping, test_without_redis
+from tests.journeys import (
+    test_deaf_worker,
+    test_deploying,
+    test_killed,
+    test_outage,
+    test_starting_and_stopping,
+    test_without_redis,
+)
 from tests.portal.catalog import test_holding
 from tests.portal.changes import test_races
-from tests.portal.operations import test_claims, test_poison, test_send, test_settle_clock, test_settle_person
+from tests.portal.operations import (
+    test_claims,
+    test_poison,
+    test_restored,
+    test_send,
+    test_settle_clock,
+    test_settle_person,
+)
 
 # Modules whose tests tell what they cause, in the order of the paper within each group.
 TELLING = (
+    test_outage,
     test_broker,
     test_races,
     test_holding,
     test_claims,
+    test_crash_points,
     test_killed,
+    test_frozen,
+    test_time_limits,
     test_deploying,
     test_deaf_worker,
     test_starting_and_stopping,
@@ -34,7 +56,9 @@ TELLING = (
     test_restarts,
     test_postgres,
     test_audit_log,
+    test_restored,
     test_send,
+    test_password_of_the_killed,
     test_poison,
     test_settle_clock,
     test_settle_person,

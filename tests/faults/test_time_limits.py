@@ -13,6 +13,7 @@ from portal.operations.states import Proof, State
 from tests.cast import Cast, queued
 from tests.faults.figures import Figures
 from tests.faults.oracle import judge, later
+from tests.faults.table import Row, told
 from tests.journeys.ways import comes_to, story
 from tests.portal.operations.engine import fault
 from tests.running_portal import RunningPortal
@@ -30,6 +31,15 @@ def pool_of(worker: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{worker}/task/{worker}/children").read_text().split()]
 
 
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "the soft and the hard time limit of a task, in its call",
+        "limits shorter than the call; for the hard one the process is deaf to the soft one",
+        "unclear; never sent again; the action is found at ITCare and followed",
+        "Nobody can tell whether ITCare received it.",
+    )
+)
 @pytest.mark.parametrize(
     ("limits", "logged"),
     [(SOFT, "SoftTimeLimitExceeded"), (HARD, "Hard time limit (5s) exceeded")],

@@ -5,6 +5,7 @@ import pytest
 from portal.operations.models import Attempt, Operation
 from portal.upstream.circuit import Way, way
 from tests.cast import Cast, queued
+from tests.faults.table import Row, told
 from tests.running_portal import RunningPortal
 from tests.sandbox_server import Sandbox, until
 
@@ -14,6 +15,16 @@ RATE = 5.0
 MANY = 30
 
 
+@told(
+    Row(
+        "ITCare cannot be reached, or does not let the portal in",
+        "an outage while much is approved",
+        "the stand-in is stopped while thirty requests are approved, and comes back",
+        "after a few calls nothing but a probe is made; then all are sent once, in the order of their approval, at "
+        "the rate of SENDS_PER_SECOND",
+        "A banner: ITCare cannot be reached. Pages answer as before.",
+    )
+)
 def test_after_an_outage_all_are_sent_in_the_order_of_their_approval_at_the_pace_and_once(
     portal: RunningPortal, running_cast: Cast, upstream: Sandbox
 ) -> None:

@@ -19,6 +19,7 @@ from portal.operations.sweep import once
 from sandbox import processes, servers
 from tests.browsing import signed_in
 from tests.cast import Cast, queued
+from tests.faults.table import Row, told
 from tests.markup import Page
 from tests.portal.operations.engine import everybody_tries, posts, sent
 from tests.sandbox_server import Sandbox
@@ -63,6 +64,16 @@ def restored(dump: Path) -> Iterator[servers.Postgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@told(
+    Row(
+        "PostgreSQL",
+        "the portal's own database restored from a backup",
+        "pg_dump, then a write, then pg_restore into another server",
+        "nothing is sent until ITCare's actions since the backup have been read; what the portal does not remember "
+        "is shown to a person, whose decision lets sends go",
+        "It waits: all sends are on hold. The portal's database was restored, or another one took its place.",
+    )
+)
 def test_what_was_sent_after_the_backup_is_shown_and_not_sent_a_second_time(
     cast: Cast, upstream: Sandbox, tmp_path: Path
 ) -> None:
