@@ -411,14 +411,18 @@ def test_an_administrator_holds_all_sends_and_lets_them_go_with_reasons(cast: Ca
     assert at_field(Page.of(answer.content), "reason") == "Say why: it stays in the history and in the audit log."
     assert browser.post("/attention/hold/", {"reason": "Maintenance."}).status_code == 303
     answer = browser.post("/attention/hold/", {"reason": "Maintenance too."})
-    assert (answer.status_code, "All sends are held already" in Page.of(answer.content).text) == (409, True)
+    refused = Page.of(answer.content).one("main").text
+    assert (answer.status_code, "All sends are held already" in refused) == (409, True)
+    assert "You had written: Maintenance too." in refused
     page = page_of(browser, "/attention/")
     assert "Maintenance." in page.one(id="switch").text
     data = filled_in(page.one(id="switch").one("form"))
     answer = browser.post("/attention/let-go/", {**data, "reason": "x" * 401})
     assert (answer.status_code, "x" * 401 in Page.of(answer.content).one(id="switch").text) == (422, True)
     assert browser.post("/attention/let-go/", {**data, "reason": "It is over."}).status_code == 303
-    assert browser.post("/attention/let-go/", {**data, "reason": "It is over."}).status_code == 409
+    answer = browser.post("/attention/let-go/", {**data, "reason": "It is over, I say."})
+    assert answer.status_code == 409
+    assert "You had written: It is over, I say." in Page.of(answer.content).one("main").text
     hold = Hold.objects.get()
     assert (hold.started_by, hold.why, hold.ended_by, hold.outcome) == (
         cast.administrator,
@@ -427,6 +431,22 @@ def test_an_administrator_holds_all_sends_and_lets_them_go_with_reasons(cast: Ca
         "It is over.",
     )
     assert [entry.verb for entry in Entry.objects.order_by("number")] == ["sends.held", "sends.let_go"]
+
+
+def test_who_lets_go_of_a_hold_that_is_over_sees_the_one_in_force_and_keeps_what_was_typed(cast: Cast) -> None:
+    browser = signed_in(cast.administrator)
+    holds.hold("First.", by=cast.administrator)
+    data = {**filled_in(page_of(browser, "/attention/").one(id="switch").one("form")), "reason": "It is over."}
+    first = Hold.objects.get()
+    holds.let_go(first, "Over.")
+    holds.hold("Second.")
+    answer = browser.post("/attention/let-go/", data)
+    page = Page.of(answer.content).one("main")
+    assert (answer.status_code, "Second." in page.one(id="switch").text) == (409, True)
+    again = filled_in(page.one(id="switch").one("form"))
+    assert again["reason"].strip() == "It is over."
+    assert browser.post("/attention/let-go/", again).status_code == 303
+    assert list(Hold.objects.order_by("pk").values_list("outcome", flat=True)) == ["Over.", "It is over."]
 
 
 @pytest.mark.parametrize("who", ["developer", "approver", "support", "stranger"])
