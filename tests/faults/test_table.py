@@ -14,13 +14,21 @@ from tests.faults import (
 )
 from tests.faults.guards import table
 from tests.faults.table import PAPER, document, told_by
-from tests.journeys import test_deaf_worker, test_deploying, test_killed, test_starting_and_stopping, test_without_redis
+from tests.journeys import (
+    test_deaf_worker,
+    test_deploying,
+    test_itcare_hanging,
+    test_killed,
+    test_starting_and_stopping,
+    test_without_redis,
+)
 from tests.portal.catalog import test_holding
 from tests.portal.changes import test_races
 from tests.portal.operations import test_claims, test_poison, test_send, test_settle_clock, test_settle_person
 
 # Modules whose tests tell what they cause, in the order of the paper within each group.
 TELLING = (
+    test_itcare_hanging,
     test_broker,
     test_races,
     test_holding,
