@@ -6,10 +6,12 @@ from django.utils import timezone
 from portal.home.attention import NOT_YOURS
 from portal.inventory.models import Service
 from portal.operations import concerns, holds
-from portal.operations.models import Action, Attempt, Concern, Operation
+from portal.operations.models import Action, ActionMessage, Attempt, Concern, Operation, Situation
+from portal.operations.states import State
 from tests.browsing import signed_in
-from tests.cast import Cast, queued
+from tests.cast import Cast, cluster, queued
 from tests.markup import Page
+from tests.portal.catalog.asking import approved
 from tests.portal.home.attending import acts_on, page_of
 from tests.portal.home.test_hostile_upstream import MARKUP, SCRIPT, harmless
 from tests.portal.home.test_live import live_part, poll
@@ -50,6 +52,28 @@ def test_what_was_asked_stands_beside_the_cluster_as_it_is(cast: Cast) -> None:
     assert "The cluster now The portal knows none of that name" in page.text
     assert "Name, asked newpostgre01" in page.text
     assert page.all("a", href=operation.change.get_absolute_url())
+
+
+def test_who_comes_to_do_something_finds_its_form_open(cast: Cast, concern: Concern) -> None:
+    browser = signed_in(cast.approver)
+    for act in ("done", "failed", "send", "release"):
+        shown = acts_on(page_of(browser, f"{concern.get_absolute_url()}?act={act}"))
+        assert [name for name, each in shown.items() if "open" in each.attributes] == ["adopt", act]
+
+
+def test_what_was_asked_is_told_with_what_it_replaces(cast: Cast) -> None:
+    there = cluster(cast.service, 1, read_at=timezone.now(), cpu=2, ram=4)
+    operation = approved(cast, "resize", there, {"sizing": "4cpu8gb"})
+    page = page_of(signed_in(cast.approver), concern_of(operation).get_absolute_url())
+    assert "Asked, and as it is now Size of a node, asked 4 CPU, 8 GB instead of 2 CPU, 4 GB" in page.text
+    concerns.raise_concern(Situation.DRIFT, "It has another size.", cluster=there)
+    own = Concern.objects.get(situation=Situation.DRIFT)
+    answer = signed_in(cast.approver).get(own.get_absolute_url())
+    page = Page.of(answer.content)
+    assert "As it is now The cluster now Active" in page.text
+    assert (
+        page.one("title").text == "The cluster is not as the last operation left it: cluster00001 · PostgreSQL portal"
+    )
 
 
 def test_everything_open_is_listed_the_oldest_first_and_nothing_else(cast: Cast, concern: Concern) -> None:
@@ -103,13 +127,16 @@ def test_each_sees_and_is_offered_what_is_theirs(
         [str(concern.pk)] if sees else []
     )
     assert ("What can be done" in page.text) is acts
+    links = [each.attributes["href"] for each in page.all("a") if "#act-" in each.attributes["href"]]
+    offered = ["adopt", "done", "failed", "send", "release"] if acts else []
+    assert links == [f"{concern.get_absolute_url()}?act={act}#act-{act}" for act in offered]
     entry = Page.of(browser.get("/").content).one("a", href="/attention/")
     assert entry.text == f"Needs a person {count}".strip()
     if not sees:
         page_of(browser, concern.get_absolute_url(), 404)
         return
     page = page_of(browser, concern.get_absolute_url())
-    assert list(acts_on(page)) == (["adopt", "done", "failed", "send", "release"] if acts else [])
+    assert list(acts_on(page)) == offered
     assert (NOT_YOURS in page.text) is not acts
 
 
@@ -171,3 +198,21 @@ def test_the_operation_s_page_says_that_it_needs_a_person_and_tells_what_they_di
     assert "Needs a person: Unclear, and several actions of ITCare fit A person must look." in story
     assert "Dealt with by approver@example.com Noted: all is <well>." in story
     assert [each for each in part.with_class("note") if "Needs a person" in each.text] == []
+
+
+def test_what_itcare_said_last_goes_on_in_the_story_of_what_needs_a_person_meanwhile(cast: Cast) -> None:
+    row = bare(cast, State.RUNNING, upstream_action_id=77)
+    action = Action.objects.create(upstream_id=77, operation=row)
+    ActionMessage.objects.create(action=action, text="Creating nodes", said_at=timezone.now())
+    concern_of(row, situation=Situation.OVERDUE)
+
+    def lines() -> list[tuple[str, str]]:
+        (story,) = page_of(signed_in(cast.approver), row.get_absolute_url()).with_class("timeline")
+        return [(line.attributes["class"], line.one("span").text) for line in story.all("li")][2:]
+
+    needs = ("warn", "Needs a person: Runs for longer than anything should A person must look.")
+    ends = ("next", "ITCare confirms, and the cluster is read again")
+    assert lines() == [("now", "Creating nodes"), needs, ends]
+    concerns.close_of(row, "Noted: we wait.", by=cast.approver)
+    dealt = ("done", "Dealt with by approver@example.com Noted: we wait.")
+    assert lines() == [("now", "Creating nodes"), needs, dealt, ends]

@@ -19,20 +19,20 @@ pytestmark = pytest.mark.django_db
 def test_a_hold_is_told_on_every_page_with_who_since_when_and_why(cast: Cast, concern: Concern) -> None:
     everyone = (cast.developer, cast.stranger, cast.support, cast.administrator)
     assert not any("Nothing is sent" in page_of(signed_in(user), "/").text for user in everyone)
-    holds.hold("Maintenance at <Labège>.", by=cast.administrator)
+    holds.hold("Maintenance at <Labège>", by=cast.administrator)
     for user in everyone:
         for address in ("/", "/clusters/", "/attention/", "/operations/", "/audit/"):
             (box,) = page_of(signed_in(user), address).with_class("banners")
             (told,) = [note.text for note in box.with_class("note") if "Nothing is sent" in note.text]
             assert re.fullmatch(
-                r"Nothing is sent to ITCare: admin@example.com holds all sends since .+\. Maintenance at <Labège>\.",
+                r"Nothing is sent to ITCare: admin@example.com holds all sends\. Maintenance at <Labège>\. Since .+",
                 told,
             )
     held = holds.held()
     assert held is not None
     holds.let_go(held, "Over.")
     holds.hold("The database was restored.")
-    assert "the portal holds all sends since" in page_of(signed_in(cast.developer), "/").text
+    assert "the portal holds all sends." in page_of(signed_in(cast.developer), "/").text
 
 
 def test_an_administrator_holds_all_sends_and_lets_them_go_with_reasons(cast: Cast) -> None:
