@@ -111,6 +111,8 @@ def _with_end(entries: list[Entry], operation: Operation) -> list[Entry]:
         place = max(place for place, entry in enumerate(entries) if not entry.aside)
         entries[place] = replace(entries[place], tone="now", icon="loader-circle")
         return [*entries, Entry("next", "circle", "ITCare confirms, and the cluster is read again", None)]
+    if entries[-1].tone == "now":
+        return entries
     if operation.state == State.UNCLEAR:
         return [*entries, Entry("warn", look.icon, look.tip, None, operation.message)]
     return [*entries, Entry("now", "loader-circle", look.tip, None, operation.message)]

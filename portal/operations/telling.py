@@ -109,10 +109,16 @@ def _queued(operation: Operation, last: Attempt | None) -> Outcome | None:
     return Outcome("warn", title, operation.message, then)
 
 
-def _running(operation: Operation, _last: Attempt | None) -> Outcome | None:
-    if operation.overdue:
-        then = "The portal keeps following it. Somebody should ask cegedim.cloud. " + _SUPPORT
-        return Outcome("warn", "Overdue. It takes much longer than such an operation should.", operation.message, then)
+def _sending(operation: Operation, _last: Attempt | None) -> Outcome | None:
+    if not operation.overdue:
+        return None
+    then = "The portal keeps following it. Somebody should ask cegedim.cloud. " + _SUPPORT
+    return Outcome("warn", "Overdue. It takes much longer than such an operation should.", operation.message, then)
+
+
+def _running(operation: Operation, last: Attempt | None) -> Outcome | None:
+    if overdue := _sending(operation, last):
+        return overdue
     if operation.upstream_action_id is None:
         then = "It is not sent again. The portal looks for it at ITCare, and tells here what it finds."
         return Outcome("warn", "ITCare accepted it without telling which action carries it out.", "", then)
@@ -143,7 +149,7 @@ def _cancelled(operation: Operation, _last: Attempt | None) -> Outcome:
 
 _TOLD: Final[Mapping[State, Callable[[Operation, Attempt | None], Outcome | None]]] = {
     State.QUEUED: _queued,
-    State.SENDING: _running,
+    State.SENDING: _sending,
     State.RUNNING: _running,
     State.UNCLEAR: _unclear,
     State.FAILED: _failed,
