@@ -173,7 +173,7 @@ def run(supervisor: Supervisor, var: Path) -> None:
     kept = settings.Kept.load(var / "demo.json")
     addresses = start_servers(supervisor, kept, var)
     upstream = upstream or start_sandbox(supervisor, kept, sandbox_port, var)
-    portal = settings.portal_environment(kept, addresses=addresses, upstream=upstream, var=var)
+    portal = settings.portal_environment(kept, port=port, addresses=addresses, upstream=upstream, var=var)
     settings.write_private(var / "demo.env", "".join(f"{name}={value}\n" for name, value in sorted(portal.items())))
     start_portal(supervisor, portal, port)
     for line in welcome(port, upstream["ITCARE_BASE_URL"], var).splitlines():

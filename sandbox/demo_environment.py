@@ -111,12 +111,13 @@ def upstream_from(environment: Mapping[str, str]) -> dict[str, str] | None:
 
 
 def portal_environment(
-    kept: Kept, *, addresses: Mapping[str, str], upstream: Mapping[str, str], var: Path
+    kept: Kept, *, port: int, addresses: Mapping[str, str], upstream: Mapping[str, str], var: Path
 ) -> dict[str, str]:
     """Return the environment that makes the portal the demo's: ours, the defaults, and what a person set.
 
     Args:
         kept: the secrets.
+        port: where the portal is; the links in its mails lead there.
         addresses: the variables for PostgreSQL and Redis.
         upstream: the four variables of the ITCare server.
         var: the demo's folder.
@@ -129,6 +130,7 @@ def portal_environment(
     return {
         **DEFAULTS,
         "AUDIT_HEADS_FILE": str(var / "audit-heads.log"),
+        "PORTAL_URL": address(port),
         **wanted,
         **upstream,
         **addresses,

@@ -11,6 +11,7 @@ from portal import itcare
 from portal.accounts.models import User
 from portal.inventory.models import Cluster, Service
 from portal.sealing import SecretText
+from portal.web.facts import Fact
 
 # Parameters as the form cleaned them and as they are frozen: JSON, in the API's words in snake_case, no secret.
 Parameters = Mapping[str, Any]
@@ -35,6 +36,18 @@ class Words:
     look_at: str
     takes: str
     risk: Literal["low", "medium", "high"]
+
+    @property
+    def facts(self) -> list[Fact]:
+        """The same as a list of facts."""
+        return [
+            ("What it does", self.does),
+            ("What it interrupts", self.interrupts),
+            ("How long", self.takes),
+            ("Can it be undone", self.undo),
+            ("Risk", self.risk.capitalize()),
+            ("Look at", self.look_at),
+        ]
 
 
 class KindForm(forms.Form):

@@ -147,6 +147,11 @@ class Change(models.Model):
         return LOOKS[self.state]
 
     @property
+    def latest_look(self) -> Look:
+        """How it is shown in a list: as its operation stands, once it has one."""
+        return self.operation.look if self.operation else self.look
+
+    @property
     def entry(self) -> Kind:
         """Its entry of the catalogue."""
         return KINDS[self.kind]

@@ -201,7 +201,7 @@ def _page(
             "offer": offer,
             "address": reverse(ROUTES[offer.act], args=[concern.pk]),
             "form": form if form is not None and offer.act == act else form_of_act(offer.act, concern),
-            "open": offer.act in {act, Act.ADOPT, Act.NOTED},
+            "open": offer.act in {act, request.GET.get("act"), Act.ADOPT, Act.NOTED},
             "dangerous": offer.act in DANGEROUS,
         }
         for offer in shown.offers

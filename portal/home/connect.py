@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from portal.inventory.models import Cluster
+from portal.web.facts import Fact
 
 PORT: Final = 5432
 DATABASE: Final = "postgres"
@@ -28,8 +29,10 @@ class Connection:
     host: str
     tls: bool | None
 
-    port = PORT
-    database = DATABASE
+    @property
+    def facts(self) -> list[Fact]:
+        """Where it listens, as a list of facts."""
+        return [("Host", self.host), ("Port", str(PORT)), ("Database", DATABASE)]
 
     @property
     def snippets(self) -> list[Snippet]:

@@ -1,24 +1,11 @@
 """What is worth a person's time of what ITCare tells about a cluster, grouped, with its labels (API.md 7.4)."""
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from portal.inventory.models import Cluster
+from portal.web.facts import Facts, Link, Told, known
 from portal.web.looks import words_of
 
-Row = tuple[str, str | datetime]
-Told = tuple[str, str | datetime | None]
 
-
-@dataclass(frozen=True)
-class Group:
-    """Facts that belong together."""
-
-    title: str
-    rows: list[Row]
-
-
-def groups(cluster: Cluster) -> list[Group]:
+def groups(cluster: Cluster) -> list[Facts]:
     """Return what ITCare tells, in groups; what it does not tell is left out, and so is a group without anything."""
     told: list[tuple[str, list[Told]]] = [
         ("Identity", _identity(cluster)),
@@ -29,10 +16,10 @@ def groups(cluster: Cluster) -> list[Group]:
         ("Backup", _backup(cluster)),
         ("Patching", _patching(cluster)),
         ("Replication", _replication(cluster)),
-        ("Monitoring", [("Monitored", _yes(cluster.monitoring_requested))]),
+        ("Monitoring", _monitoring(cluster)),
     ]
-    known = [Group(title, [(label, value) for label, value in rows if value]) for title, rows in told]
-    return [group for group in known if group.rows]
+    found = [known(title, rows) for title, rows in told]
+    return [group for group in found if group.rows]
 
 
 def _identity(cluster: Cluster) -> list[Told]:
@@ -78,6 +65,7 @@ def _version(cluster: Cluster) -> list[Told]:
         ("End of sale", cluster.end_of_sales_at),
         ("Extended support from", cluster.extended_support_at),
         ("Supported until", cluster.end_of_support_at),
+        ("Support now", cluster.support_look if cluster.support_ended else None),
     ]
 
 
@@ -116,6 +104,14 @@ def _replication(cluster: Cluster) -> list[Told]:
         ("Topology", cluster.topology_words),
         ("Replicated", _yes(cluster.replication_status)),
         ("Allowed lag", f"{lag} MB" if lag else ""),
+    ]
+
+
+def _monitoring(cluster: Cluster) -> list[Told]:
+    link = cluster.safe_metrology_url
+    return [
+        ("Monitored", _yes(cluster.monitoring_requested)),
+        ("Measurements", Link("At cegedim.cloud", link) if link else None),
     ]
 
 

@@ -43,6 +43,8 @@ def readyz(_request: HttpRequest) -> HttpResponse:
         "workers": "up" if heartbeat.alive(heartbeat.WORKER) else "silent",
         "upstream": "up" if upstream.ok else upstream.words,
     }
+    if not upstream.ok and upstream.since is not None:
+        found["upstream_since"] = upstream.since.isoformat()
     return JsonResponse(found)
 
 

@@ -31,7 +31,7 @@ def hold_sends(request: Request) -> HttpResponse:
         return attention_page(request, form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     if not holds.hold(form.cleaned_data["reason"], by=request.user):
         words = "All sends are held already: this is how the switch stands now."
-        return attention_page(request, problem=words, status=HTTPStatus.CONFLICT)
+        return attention_page(request, form=form, problem=words, status=HTTPStatus.CONFLICT)
     messages.success(request, "Nothing is sent to ITCare from now on. What runs is followed all the same.")
     return SeeOther(reverse("attention"))
 
@@ -49,7 +49,7 @@ def let_sends_go(request: Request) -> HttpResponse:
         holds.let_go(Hold(pk=form.cleaned_data["hold"]), form.cleaned_data["reason"], by=request.user)
     except LostRaceError:
         words = "Somebody else has let go of that hold: this is how the switch stands now."
-        return attention_page(request, problem=words, status=HTTPStatus.CONFLICT)
+        return attention_page(request, form=form, problem=words, status=HTTPStatus.CONFLICT)
     messages.success(request, "Operations are sent again, the oldest first.")
     return SeeOther(reverse("attention"))
 

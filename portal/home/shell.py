@@ -10,7 +10,6 @@ from django.db.models import F, Func, IntegerField, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 
 from portal.accounts import rights
 from portal.accounts.models import User
@@ -18,7 +17,6 @@ from portal.changes import queries
 from portal.operations import heartbeat, holds
 from portal.operations.models import Concern
 from portal.upstream.status import status as upstream_status
-from portal.web import times
 
 
 @dataclass(frozen=True)
@@ -99,9 +97,8 @@ def _nav(path: str, user: User, told: _Told) -> list[Item]:
 def _banners(told: _Told) -> list[Banner]:
     banners = []
     if told.held_why is not None and told.held_at is not None:
-        since = times.short(told.held_at, timezone.now())
-        words = f"Nothing is sent to ITCare: {told.held_by or 'the portal'} holds all sends since {since}."
-        banners.append(Banner("warn", f"{words} {told.held_why}"))
+        words = f"Nothing is sent to ITCare: {told.held_by or 'the portal'} holds all sends."
+        banners.append(Banner("warn", f"{words} {told.held_why.rstrip('.')}.", told.held_at))
     heard = heartbeat.heard()
     if heartbeat.SWEEP not in heard:
         words = "The portal's own clock has stopped: nothing is sent or followed until the sweep runs again."

@@ -20,18 +20,25 @@ class Switch:
         held: the hold that is in force.
         form: what turns it; None for those who may not.
         problem: why it was not turned just now.
+        kept: what was typed, where it has no field any more.
     """
 
     held: Hold | None
     form: ReasonForm | None
     problem: str = ""
+    kept: str = ""
 
 
 def switch(user: User, *, form: ReasonForm | None = None, problem: str = "") -> Switch:
-    """Tell how it stands; with the form that was sent, where it is shown again."""
+    """Tell how it stands; with the form that was sent, or what was typed into it where it does not fit any more."""
     held = holds.held()
     if not rights.administers(user):
         return Switch(held, None)
-    fresh: ReasonForm = LetGoForm(initial={"hold": held.pk}) if held else ReasonForm()
     fits = form is not None and isinstance(form, LetGoForm) == (held is not None)
-    return Switch(held, form if fits else fresh, problem)
+    if fits and not problem:
+        return Switch(held, form)
+    typed = str(form["reason"].value()) if form is not None else ""
+    # The person has seen by now which hold is in force.
+    shown: dict[str, object] = {"reason": typed if fits else ""}
+    fresh: ReasonForm = LetGoForm(initial={**shown, "hold": held.pk}) if held else ReasonForm(initial=shown)
+    return Switch(held, fresh, problem, kept="" if fits else typed)

@@ -1,7 +1,7 @@
 """The story of an operation: who asked, who agreed, what was sent, what ITCare said, how it ended."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Self
 
@@ -16,13 +16,14 @@ RECENT: Final = 20
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a timeline."""
+    """One line of a timeline; `aside` is one about people, after which the work goes on as before."""
 
     tone: str
     icon: str
     text: str
     at: datetime | None
     note: str = ""
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,13 +93,12 @@ def _message(message: ActionMessage) -> Entry:
 
 def _concern(concern: Concern) -> list[tuple[datetime, Entry]]:
     """That it needed a person, and what that one did about it."""
-    raised = Entry("warn", "hand", f"Needs a person: {concern}", concern.raised_at, concern.words)
+    raised = Entry("warn", "hand", f"Needs a person: {concern}", concern.raised_at, concern.words, aside=True)
     pairs = [(concern.raised_at, raised)]
     if concern.closed_at is not None:
-        by = concern.closed_by or "the portal"
-        pairs.append(
-            (concern.closed_at, Entry("done", "check", f"Dealt with by {by}", concern.closed_at, concern.outcome))
-        )
+        words = f"Dealt with by {concern.closed_by or 'the portal'}"
+        dealt = Entry("done", "check", words, concern.closed_at, concern.outcome, aside=True)
+        pairs.append((concern.closed_at, dealt))
     return pairs
 
 
@@ -108,9 +108,11 @@ def _with_end(entries: list[Entry], operation: Operation) -> list[Entry]:
         tone = "done" if operation.state == State.SUCCEEDED else "bad"
         return [*entries, Entry(tone, look.icon, look.word, operation.ended_at, operation.message)]
     if operation.state == State.RUNNING and len(entries) > 1:
-        last = entries[-1]
-        entries[-1] = Entry("now", "loader-circle", last.text, last.at, last.note)
+        place = max(place for place, entry in enumerate(entries) if not entry.aside)
+        entries[place] = replace(entries[place], tone="now", icon="loader-circle")
         return [*entries, Entry("next", "circle", "ITCare confirms, and the cluster is read again", None)]
+    if entries[-1].tone == "now":
+        return entries
     if operation.state == State.UNCLEAR:
         return [*entries, Entry("warn", look.icon, look.tip, None, operation.message)]
     return [*entries, Entry("now", "loader-circle", look.tip, None, operation.message)]

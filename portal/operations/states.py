@@ -38,7 +38,7 @@ MOVES: Final[dict[str, tuple[State, ...]]] = {
 }
 
 LOOKS: Final[dict[str, Look]] = {
-    State.QUEUED: Look("Queued", "clock", "busy", "Approved; it is sent as soon as ITCare can be reached."),
+    State.QUEUED: Look("Queued", "clock", "busy", "Approved; it is sent as soon as it can be."),
     State.SENDING: Look("Sending", "send", "busy", "The call to ITCare is being made."),
     State.RUNNING: Look("Running", "loader-circle", "busy", "ITCare carries it out."),
     State.UNCLEAR: Look(

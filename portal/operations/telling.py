@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from http import HTTPStatus
 from typing import Final, Literal
 
 from portal.operations.models import Action, Attempt, Operation
 from portal.operations.states import Proof, Reason, State
+from portal.web.facts import Facts, Told, known
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,6 @@ class Outcome:
     title: str
     why: str
     then: str
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One thing that is known about the calls, for support: a heading and the facts under it."""
-
-    heading: str
-    facts: list[tuple[str, str | datetime]]
 
 
 _SUPPORT: Final = "The evidence below names the call: cegedim.cloud's support can find it by its correlation id."
@@ -117,10 +109,16 @@ def _queued(operation: Operation, last: Attempt | None) -> Outcome | None:
     return Outcome("warn", title, operation.message, then)
 
 
-def _running(operation: Operation, _last: Attempt | None) -> Outcome | None:
-    if operation.overdue:
-        then = "The portal keeps following it. Somebody should ask cegedim.cloud. " + _SUPPORT
-        return Outcome("warn", "Overdue. It takes much longer than such an operation should.", operation.message, then)
+def _sending(operation: Operation, _last: Attempt | None) -> Outcome | None:
+    if not operation.overdue:
+        return None
+    then = "The portal keeps following it. Somebody should ask cegedim.cloud. " + _SUPPORT
+    return Outcome("warn", "Overdue. It takes much longer than such an operation should.", operation.message, then)
+
+
+def _running(operation: Operation, last: Attempt | None) -> Outcome | None:
+    if overdue := _sending(operation, last):
+        return overdue
     if operation.upstream_action_id is None:
         then = "It is not sent again. The portal looks for it at ITCare, and tells here what it finds."
         return Outcome("warn", "ITCare accepted it without telling which action carries it out.", "", then)
@@ -151,7 +149,7 @@ def _cancelled(operation: Operation, _last: Attempt | None) -> Outcome:
 
 _TOLD: Final[Mapping[State, Callable[[Operation, Attempt | None], Outcome | None]]] = {
     State.QUEUED: _queued,
-    State.SENDING: _running,
+    State.SENDING: _sending,
     State.RUNNING: _running,
     State.UNCLEAR: _unclear,
     State.FAILED: _failed,
@@ -159,7 +157,7 @@ _TOLD: Final[Mapping[State, Callable[[Operation, Attempt | None], Outcome | None
 }
 
 
-def evidence(operation: Operation, attempts: list[Attempt], actions: list[Action]) -> list[Evidence]:
+def evidence(operation: Operation, attempts: list[Attempt], actions: list[Action]) -> list[Facts]:
     """Gather the raw evidence.
 
     Args:
@@ -169,47 +167,46 @@ def evidence(operation: Operation, attempts: list[Attempt], actions: list[Action
     """
     told = [_operation(operation)]
     told += [_attempt(attempt) for attempt in attempts]
-    told += [_action(action) for action in actions]
-    return [Evidence(each.heading, [fact for fact in each.facts if fact[1] not in ("", None)]) for each in told]
+    return told + [_action(action) for action in actions]
 
 
-def _operation(operation: Operation) -> Evidence:
-    facts: list[tuple[str, str | datetime]] = [
+def _operation(operation: Operation) -> Facts:
+    told: list[Told] = [
         ("Reference", str(operation.reference)),
         ("State", operation.state),
         ("Reason", operation.reason),
         ("Last proof", operation.last_proof),
         ("Looks in a row that failed", str(operation.failures or "")),
-        ("Looked at again", operation.look_at or ""),
+        ("Looked at again", operation.look_at),
         ("Revision of the cluster", operation.revision),
         ("Digest of what was approved", operation.digest),
     ]
-    return Evidence(f"Operation {operation.pk}", facts)
+    return known(f"Operation {operation.pk}", told)
 
 
-def _attempt(attempt: Attempt) -> Evidence:
-    facts: list[tuple[str, str | datetime]] = [
+def _attempt(attempt: Attempt) -> Facts:
+    told: list[Told] = [
         ("Began", attempt.started_at),
-        ("Ended", attempt.ended_at or ""),
+        ("Ended", attempt.ended_at),
         ("Proof", attempt.get_proof_display()),
         ("HTTP status", str(attempt.http_status or "")),
         ("Correlation id", attempt.correlation_id),
         ("Action in the answer", str(attempt.upstream_action_id or "")),
         ("Newest action before", str(attempt.watermark_action_id or "")),
-        ("ITCare's clock before", attempt.watermark_at or ""),
+        ("ITCare's clock before", attempt.watermark_at),
         ("Words", attempt.message),
     ]
-    return Evidence(f"Call {attempt.number}", facts)
+    return known(f"Call {attempt.number}", told)
 
 
-def _action(action: Action) -> Evidence:
-    facts: list[tuple[str, str | datetime]] = [
+def _action(action: Action) -> Facts:
+    told: list[Told] = [
         ("Status", action.status),
         ("Code of the work", action.process),
         ("Resource", action.resource_name),
         ("Account", action.submitted_by),
-        ("Submitted", action.submitted_at or ""),
-        ("Last updated", action.last_updated_at or ""),
-        ("Completed", action.completed_at or ""),
+        ("Submitted", action.submitted_at),
+        ("Last updated", action.last_updated_at),
+        ("Completed", action.completed_at),
     ]
-    return Evidence(f"Action {action.upstream_id}", facts)
+    return known(f"Action {action.upstream_id}", told)

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from portal.web.facts import Facts, Link
 from portal.web.forms import FilteredSelect
 from portal.web.looks import Look
 
@@ -107,9 +108,22 @@ def components(request: HttpRequest) -> HttpResponse:
         "long_ago": now - timedelta(days=400),
         "soon": now + timedelta(hours=3),
         "entries": _entries(now),
+        "facts": _facts(now),
         "long_word": "a" * 60,
     }
     return render(request, "components_page.html", context)
+
+
+def _facts(now: datetime) -> Facts:
+    return Facts(
+        "Together",
+        [
+            ("Words", "plain"),
+            ("Time", now),
+            ("State", LOOKS[0]),
+            ("Elsewhere", Link("Read more", "https://example.com/")),
+        ],
+    )
 
 
 def _entries(now: datetime) -> list[dict[str, Any]]:

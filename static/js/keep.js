@@ -1,4 +1,7 @@
-/* <form data-keep>: what was typed outlives a sign-in, a page gone stale and the way back; never a password. */
+/*
+ * <form data-keep="person">: what was typed outlives a sign-in, a page gone stale and the way back, for that person
+ * and where the form is sent to; never a password, nor what the form brings itself.
+ */
 (() => {
   "use strict";
   const PREFIX = "kept:";
@@ -46,33 +49,45 @@
     return changed;
   };
 
-  const tell = (form) => {
+  const tell = (form, key) => {
     const note = document.createElement("div");
     note.className = "note";
     note.setAttribute("role", "status");
     const words = document.createElement("p");
-    words.textContent = "What you had typed here was put back, except a password.";
+    const except = form.querySelector("[type=password]") ? ", except a password" : "";
+    words.textContent = `What you had typed here was put back${except}.`;
     const afresh = document.createElement("button");
     afresh.type = "button";
     afresh.className = "button small";
     afresh.textContent = "Start afresh";
     afresh.addEventListener("click", () => {
-      forget();
+      store.removeItem(key);
       form.reset();
       note.remove();
     });
     note.append(words, afresh);
     form.before(note);
+    const folded = form.closest("details");
+    if (folded) folded.open = true;
   };
 
-  // The request's page: what was sent has arrived.
-  if (store.getItem(SENT) && document.querySelector("#live[data-id]") && location.pathname.startsWith("/requests/")) forget();
+  /* What was sent has arrived: a form became the page of a request, or the portal says that it is done. */
+  const sent = store.getItem(SENT);
+  const arrived = (sent || "").includes(":/requests/new/")
+    ? location.pathname.startsWith("/requests/") && document.querySelector("#live[data-id]")
+    : document.querySelector(".messages .note.good");
+  if (sent && arrived) {
+    store.removeItem(sent);
+    store.removeItem(SENT);
+  }
 
   for (const form of document.querySelectorAll("form[data-keep]")) {
-    const key = PREFIX + location.pathname + location.search;
+    // Several forms stand on one page, and one of them on several pages.
+    const to = new URL(form.getAttribute("action") || "", location.href);
+    const key = `${PREFIX}${form.dataset.keep}:${to.pathname}${to.search}`;
     const kept = JSON.parse(store.getItem(key) || "null");
     // A form that comes back with errors holds what was typed already.
-    if (kept && !form.querySelector(".invalid") && putBack(form, kept)) tell(form);
+    if (kept && !form.querySelector(".invalid") && putBack(form, kept)) tell(form, key);
     const save = () => store.setItem(key, JSON.stringify(values(form)));
     form.addEventListener("input", save);
     form.addEventListener("change", save);

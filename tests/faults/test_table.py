@@ -21,6 +21,7 @@ from tests.faults.table import PAPER, document, told_by
 from tests.journeys import (
     test_deaf_worker,
     test_deploying,
+    test_itcare_hanging,
     test_killed,
     test_outage,
     test_starting_and_stopping,
@@ -40,6 +41,7 @@ from tests.portal.operations import (
 # Modules whose tests tell what they cause, in the order of the paper within each group.
 TELLING = (
     test_outage,
+    test_itcare_hanging,
     test_broker,
     test_races,
     test_holding,

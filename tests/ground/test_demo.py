@@ -125,6 +125,7 @@ def test_demo_starts_and_stops_and_starts_again_with_its_data_and_another_itcare
     assert (demo.var / "demo.env").stat().st_mode & 0o777 == 0o600
     everything = demo.processes()
     first = demo.variables()
+    assert first["PORTAL_URL"] == address
     assert _people(demo) == 6
 
     process.send_signal(signal.SIGINT)
@@ -133,9 +134,10 @@ def test_demo_starts_and_stops_and_starts_again_with_its_data_and_another_itcare
     assert demo.pids() == {}
     assert "killed" not in demo.log
 
-    process = demo.start(**UPSTREAM)
+    elsewhere = {**UPSTREAM, "PORTAL_URL": "https://portal.example.com"}
+    process = demo.start(**elsewhere)
     demo.wait_for("ITCare is http://127.0.0.1:1/itcare. Ctrl-C", process)
-    assert demo.variables() == {**first, **UPSTREAM}
+    assert demo.variables() == {**first, **elsewhere}
     assert sorted(demo.pids()) == [name for name in NAMES if name != "sandbox"]
     assert _people(demo) == 6
     process.terminate()

@@ -1,68 +1,23 @@
-"""The page *Needs a person*: what it tells, who may do what there, and what becomes of what was typed."""
-
-import re
+"""The page *Needs a person*: what it tells, to whom, and how it keeps up."""
 
 import pytest
-from django.db.models.functions import Now
-from django.test import Client
 from django.utils import timezone
 
-from portal.accounts.models import User
-from portal.audit.models import Entry
-from portal.home.attention import MOVED, NOT_YOURS
+from portal.home.attention import NOT_YOURS
 from portal.inventory.models import Service
 from portal.operations import concerns, holds
-from portal.operations.models import Action, Attempt, Concern, Hold, Operation, Situation
+from portal.operations.models import Action, ActionMessage, Attempt, Concern, Operation, Situation
 from portal.operations.states import State
 from tests.browsing import signed_in
 from tests.cast import Cast, cluster, queued
-from tests.markup import Element, Page, at_field, filled_in
+from tests.markup import Page
+from tests.portal.catalog.asking import approved
+from tests.portal.home.attending import acts_on, page_of
 from tests.portal.home.test_hostile_upstream import MARKUP, SCRIPT, harmless
 from tests.portal.home.test_live import live_part, poll
-from tests.portal.operations.needing import bare, concern_of, grace_passes
+from tests.portal.operations.needing import bare, concern_of
 
 pytestmark = pytest.mark.django_db
-
-ACTS = ("adopt", "done", "failed", "send", "release", "noted")
-
-
-def page_of(browser: Client, address: str, status: int = 200) -> Element:
-    answer = browser.get(address)
-    assert answer.status_code == status
-    return Page.of(answer.content).one("main")
-
-
-def acts_on(page: Element) -> dict[str, Element]:
-    return {name: found[0] for name in ACTS if (found := [each for each in page.all("details") if _is(each, name)])}
-
-
-def _is(details: Element, name: str) -> bool:
-    return details.attributes.get("id") == f"act-{name}"
-
-
-def sent(page: Element, name: str, **typed: str) -> dict[str, str]:
-    """What a browser sends of the form of an act."""
-    return {**filled_in(acts_on(page)[name].one("form")), "reason": "I asked cegedim.cloud.", **typed}
-
-
-@pytest.fixture
-def concern(cast: Cast) -> Concern:
-    """An unclear resize of team alpha, past its grace period, for which two actions may be the ones."""
-    there = cluster(cast.service, 1, read_at=timezone.now())
-    row = bare(cast, cluster=there, name=there.name, title="Resize cluster00001 to 4 CPU, 8 GB")
-    grace_passes(row)
-    Attempt.objects.update(http_status=500, correlation_id="correlation-7", watermark_at=Now(), message="Oops, it said")
-    actions = [
-        Action.objects.create(
-            upstream_id=number,
-            process="POSTGRESQL_RESIZE",
-            status="IN_PROGRESS",
-            submitted_by="someone",
-            resource_name=there.name,
-        )
-        for number in (201, 202)
-    ]
-    return concern_of(row, *actions, situation=Situation.SEVERAL_FIT)
 
 
 @pytest.mark.parametrize("where", ["list", "own"])
@@ -97,6 +52,28 @@ def test_what_was_asked_stands_beside_the_cluster_as_it_is(cast: Cast) -> None:
     assert "The cluster now The portal knows none of that name" in page.text
     assert "Name, asked newpostgre01" in page.text
     assert page.all("a", href=operation.change.get_absolute_url())
+
+
+def test_who_comes_to_do_something_finds_its_form_open(cast: Cast, concern: Concern) -> None:
+    browser = signed_in(cast.approver)
+    for act in ("done", "failed", "send", "release"):
+        shown = acts_on(page_of(browser, f"{concern.get_absolute_url()}?act={act}"))
+        assert [name for name, each in shown.items() if "open" in each.attributes] == ["adopt", act]
+
+
+def test_what_was_asked_is_told_with_what_it_replaces(cast: Cast) -> None:
+    there = cluster(cast.service, 1, read_at=timezone.now(), cpu=2, ram=4)
+    operation = approved(cast, "resize", there, {"sizing": "4cpu8gb"})
+    page = page_of(signed_in(cast.approver), concern_of(operation).get_absolute_url())
+    assert "Asked, and as it is now Size of a node, asked 4 CPU, 8 GB instead of 2 CPU, 4 GB" in page.text
+    concerns.raise_concern(Situation.DRIFT, "It has another size.", cluster=there)
+    own = Concern.objects.get(situation=Situation.DRIFT)
+    answer = signed_in(cast.approver).get(own.get_absolute_url())
+    page = Page.of(answer.content)
+    assert "As it is now The cluster now Active" in page.text
+    assert (
+        page.one("title").text == "The cluster is not as the last operation left it: cluster00001 · PostgreSQL portal"
+    )
 
 
 def test_everything_open_is_listed_the_oldest_first_and_nothing_else(cast: Cast, concern: Concern) -> None:
@@ -150,177 +127,17 @@ def test_each_sees_and_is_offered_what_is_theirs(
         [str(concern.pk)] if sees else []
     )
     assert ("What can be done" in page.text) is acts
+    links = [each.attributes["href"] for each in page.all("a") if "#act-" in each.attributes["href"]]
+    offered = ["adopt", "done", "failed", "send", "release"] if acts else []
+    assert links == [f"{concern.get_absolute_url()}?act={act}#act-{act}" for act in offered]
     entry = Page.of(browser.get("/").content).one("a", href="/attention/")
     assert entry.text == f"Needs a person {count}".strip()
     if not sees:
         page_of(browser, concern.get_absolute_url(), 404)
         return
     page = page_of(browser, concern.get_absolute_url())
-    assert list(acts_on(page)) == (["adopt", "done", "failed", "send", "release"] if acts else [])
+    assert list(acts_on(page)) == offered
     assert (NOT_YOURS in page.text) is not acts
-
-
-@pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("who", ["developer", "support", "stranger"])
-def test_who_may_not_act_is_refused_and_that_is_written_down(cast: Cast, concern: Concern, who: str, act: str) -> None:
-    user: User = getattr(cast, who)
-    before = Entry.objects.count()
-    answer = signed_in(user).post(f"{concern.get_absolute_url()}{act}/", {"reason": "I want to."})
-    entries = list(Entry.objects.order_by("number").values_list("verb", "actor", "subject_id")[before:])
-    if who == "stranger":
-        assert (answer.status_code, entries) == (404, [])
-        return
-    assert (answer.status_code, NOT_YOURS in Page.of(answer.content).text) == (403, True)
-    assert entries == [(f"concern.{act}.refused", user.email, str(concern.operation_id))]
-    assert Operation.objects.get().state == "unclear"
-
-
-@pytest.mark.parametrize(
-    ("act", "state", "said"),
-    [
-        ("adopt", "running", "Adopted, and followed from now on"),
-        ("done", "succeeded", "Mark as done"),
-        ("failed", "failed", "Mark as failed"),
-        ("send", "queued", "On its way to ITCare once more"),
-        ("release", "failed", "Release the cluster"),
-    ],
-)
-def test_an_act_is_done_and_told(cast: Cast, concern: Concern, act: str, state: str, said: str) -> None:
-    browser = signed_in(cast.approver)
-    page = page_of(browser, concern.get_absolute_url())
-    extra = {"confirm_name": "cluster00001"} if act == "send" else {}
-    if act == "adopt":
-        buttons = acts_on(page)["adopt"].all("button")
-        assert [button.text for button in buttons] == ["Adopt action 202 (Running)", "Adopt action 201 (Running)"]
-        extra = {"action": buttons[0].attributes["value"]}
-    answer = browser.post(f"{concern.get_absolute_url()}{act}/", sent(page, act, **extra))
-    assert (answer.status_code, answer["Location"]) == (303, "/attention/")
-    row = Operation.objects.get()
-    assert row.state == state
-    if act == "adopt":
-        assert row.upstream_action_id == 202
-    assert f"{said}: Resize cluster00001" in page_of(browser, "/attention/").text
-    assert "I asked cegedim.cloud." in page_of(browser, row.get_absolute_url()).text
-
-
-def test_a_note_closes_what_one_only_has_to_know(cast: Cast) -> None:
-    there = cluster(cast.service, 1)
-    concerns.raise_concern(Situation.DRIFT, "It has another size.", cluster=there)
-    concern = Concern.objects.get()
-    browser = signed_in(cast.approver)
-    page = page_of(browser, concern.get_absolute_url())
-    assert list(acts_on(page)) == ["noted"]
-    assert browser.post(f"{concern.get_absolute_url()}noted/", sent(page, "noted")).status_code == 303
-    concern.refresh_from_db()
-    assert (concern.closed_by, concern.outcome) == (cast.approver, "Noted: I asked cegedim.cloud.")
-
-
-@pytest.mark.parametrize(
-    ("act", "typed", "field", "error"),
-    [
-        ("done", {"reason": " "}, "reason", "Say why: it stays in the history and in the audit log."),
-        ("failed", {"reason": "x" * 401}, "reason", "At most 400 characters; these are 401."),
-        (
-            "send",
-            {"confirm_name": "cluster0001"},
-            "confirm_name",
-            "This is not the name of the cluster: type cluster00001 exactly.",
-        ),
-        (
-            "send",
-            {"confirm_name": ""},
-            "confirm_name",
-            "Type the name of the cluster: what is sent cannot be taken back.",
-        ),
-        ("release", {"reason": ""}, "reason", "Say why: it stays in the history and in the audit log."),
-    ],
-)
-def test_an_invalid_form_says_why_and_keeps_what_was_typed(
-    cast: Cast, concern: Concern, act: str, typed: dict[str, str], field: str, error: str
-) -> None:
-    browser = signed_in(cast.approver)
-    data = sent(page_of(browser, concern.get_absolute_url()), act, **typed)
-    answer = browser.post(f"{concern.get_absolute_url()}{act}/", data)
-    page = Page.of(answer.content)
-    assert answer.status_code == 422
-    assert page.one("div", id=f"{act}_{field}_error").text == error
-    assert page.one(id="form-errors").one("a").attributes["href"] == f"#{act}_{field}"
-    shown = acts_on(page)[act]
-    assert "open" in shown.attributes
-    kept = filled_in(shown.one("form"))
-    assert {name: kept[name].strip() for name in data if name != "csrfmiddlewaretoken"} == {
-        name: value.strip() for name, value in data.items() if name != "csrfmiddlewaretoken"
-    }
-    others = [filled_in(each.one("form"))["reason"].strip() for name, each in acts_on(page).items() if name != act]
-    assert others == [""] * 4
-    assert Operation.objects.get().state == "unclear"
-
-
-@pytest.mark.parametrize("action", ["", "x", "999999"])
-def test_only_an_action_that_is_offered_can_be_adopted(cast: Cast, concern: Concern, action: str) -> None:
-    browser = signed_in(cast.approver)
-    data = sent(page_of(browser, concern.get_absolute_url()), "adopt", action=action)
-    answer = browser.post(f"{concern.get_absolute_url()}adopt/", data)
-    assert answer.status_code == 422
-    assert "I asked cegedim.cloud." in acts_on(Page.of(answer.content))["adopt"].text
-    assert "Choose the action by its own button" in Page.of(answer.content).one(id="form-errors").text
-
-
-def test_who_comes_second_is_told_and_keeps_what_was_typed(cast: Cast, concern: Concern) -> None:
-    browser = signed_in(cast.approver)
-    data = sent(page_of(browser, concern.get_absolute_url()), "done", reason="It <b>runs</b>.")
-    Action.objects.filter(upstream_id=201).update(status="ERROR")
-    answer = browser.post(f"{concern.get_absolute_url()}done/", data)
-    page = Page.of(answer.content)
-    assert (answer.status_code, MOVED in page.one("main").text) == (409, True)
-    unseen = browser.post(f"{concern.get_absolute_url()}done/", {"reason": "I did not look."})
-    assert (unseen.status_code, Operation.objects.get().state) == (409, "unclear")
-    again = filled_in(acts_on(page)["done"].one("form"))
-    assert again["reason"].strip() == "It <b>runs</b>."
-    assert browser.post(f"{concern.get_absolute_url()}done/", again).status_code == 303
-    answer = browser.post(f"{concern.get_absolute_url()}failed/", {**data, "seen": again["seen"]})
-    page = Page.of(answer.content)
-    assert (answer.status_code, "Marked as done: It <b>runs</b>." in page.one("main").text) == (409, True)
-    assert "You had written: It <b>runs</b>." in page.one("main").text
-    assert Operation.objects.get().state == "succeeded"
-
-
-def test_what_cannot_be_done_says_why_in_place_of_its_form(cast: Cast) -> None:
-    concern = concern_of(bare(cast, kind="create", name="newpostgre01"))
-    browser = signed_in(cast.approver)
-    shown = acts_on(page_of(browser, concern.get_absolute_url()))
-    assert shown["send"].all("form") == []
-    assert "its administrator password is erased" in shown["send"].text
-    data = {**filled_in(shown["done"].one("form")), "reason": "Again.", "confirm_name": "newpostgre01"}
-    answer = browser.post(f"{concern.get_absolute_url()}send/", data)
-    assert (answer.status_code, "its administrator password is erased" in Page.of(answer.content).text) == (409, True)
-    assert Operation.objects.get().state == "unclear"
-
-
-def test_two_people_send_a_delete_again(cast: Cast) -> None:
-    there = cluster(cast.service, 1)
-    row = bare(cast, kind="delete", cluster=there, name=there.name)
-    grace_passes(row)
-    concern = concern_of(row)
-    address = f"{concern.get_absolute_url()}send/"
-    first, second = signed_in(cast.approver), signed_in(cast.administrator)
-    page = page_of(first, concern.get_absolute_url())
-    assert "you are the first" in acts_on(page)["send"].text
-    data = sent(page, "send", confirm_name=there.name)
-    assert first.post(address, data).status_code == 303
-    assert Operation.objects.get().state == "unclear"
-    page = page_of(first, concern.get_absolute_url())
-    assert acts_on(page)["send"].all("form") == []
-    assert "somebody else, who did not ask for it, has to agree" in acts_on(page)["send"].text
-    before = Entry.objects.count()
-    forged = {**filled_in(acts_on(page)["done"].one("form")), "reason": "Me again.", "confirm_name": there.name}
-    assert first.post(address, forged).status_code == 403
-    assert [entry.verb for entry in Entry.objects.order_by("number")[before:]] == ["concern.send.refused"]
-    page = page_of(second, concern.get_absolute_url())
-    assert "approver@example.com has said so already" in acts_on(page)["send"].text
-    assert second.post(address, sent(page, "send", confirm_name=there.name)).status_code == 303
-    row.refresh_from_db()
-    assert (row.state, row.released_by, row.also_released_by) == ("queued", cast.approver, cast.administrator)
 
 
 def test_nothing_of_what_itcare_tells_runs(cast: Cast, concern: Concern) -> None:
@@ -383,67 +200,19 @@ def test_the_operation_s_page_says_that_it_needs_a_person_and_tells_what_they_di
     assert [each for each in part.with_class("note") if "Needs a person" in each.text] == []
 
 
-def test_a_hold_is_told_on_every_page_with_who_since_when_and_why(cast: Cast, concern: Concern) -> None:
-    everyone = (cast.developer, cast.stranger, cast.support, cast.administrator)
-    assert not any("Nothing is sent" in page_of(signed_in(user), "/").text for user in everyone)
-    holds.hold("Maintenance at <Labège>.", by=cast.administrator)
-    for user in everyone:
-        for address in ("/", "/clusters/", "/attention/", "/operations/", "/audit/"):
-            (box,) = page_of(signed_in(user), address).with_class("banners")
-            (told,) = [note.text for note in box.with_class("note") if "Nothing is sent" in note.text]
-            assert re.fullmatch(
-                r"Nothing is sent to ITCare: admin@example.com holds all sends since .+\. Maintenance at <Labège>\.",
-                told,
-            )
-    held = holds.held()
-    assert held is not None
-    holds.let_go(held, "Over.")
-    holds.hold("The database was restored.")
-    assert "the portal holds all sends since" in page_of(signed_in(cast.developer), "/").text
+def test_what_itcare_said_last_goes_on_in_the_story_of_what_needs_a_person_meanwhile(cast: Cast) -> None:
+    row = bare(cast, State.RUNNING, upstream_action_id=77)
+    action = Action.objects.create(upstream_id=77, operation=row)
+    ActionMessage.objects.create(action=action, text="Creating nodes", said_at=timezone.now())
+    concern_of(row, situation=Situation.OVERDUE)
 
+    def lines() -> list[tuple[str, str]]:
+        (story,) = page_of(signed_in(cast.approver), row.get_absolute_url()).with_class("timeline")
+        return [(line.attributes["class"], line.one("span").text) for line in story.all("li")][2:]
 
-def test_an_administrator_holds_all_sends_and_lets_them_go_with_reasons(cast: Cast) -> None:
-    browser = signed_in(cast.administrator)
-    form = page_of(browser, "/attention/").one(id="switch").one("form")
-    assert form.attributes["action"] == "/attention/hold/"
-    answer = browser.post("/attention/hold/", {**filled_in(form), "reason": ""})
-    assert (answer.status_code, Hold.objects.count()) == (422, 0)
-    assert at_field(Page.of(answer.content), "reason") == "Say why: it stays in the history and in the audit log."
-    assert browser.post("/attention/hold/", {"reason": "Maintenance."}).status_code == 303
-    answer = browser.post("/attention/hold/", {"reason": "Maintenance too."})
-    assert (answer.status_code, "All sends are held already" in Page.of(answer.content).text) == (409, True)
-    page = page_of(browser, "/attention/")
-    assert "Maintenance." in page.one(id="switch").text
-    data = filled_in(page.one(id="switch").one("form"))
-    answer = browser.post("/attention/let-go/", {**data, "reason": "x" * 401})
-    assert (answer.status_code, "x" * 401 in Page.of(answer.content).one(id="switch").text) == (422, True)
-    assert browser.post("/attention/let-go/", {**data, "reason": "It is over."}).status_code == 303
-    assert browser.post("/attention/let-go/", {**data, "reason": "It is over."}).status_code == 409
-    hold = Hold.objects.get()
-    assert (hold.started_by, hold.why, hold.ended_by, hold.outcome) == (
-        cast.administrator,
-        "Maintenance.",
-        cast.administrator,
-        "It is over.",
-    )
-    assert [entry.verb for entry in Entry.objects.order_by("number")] == ["sends.held", "sends.let_go"]
-
-
-@pytest.mark.parametrize("who", ["developer", "approver", "support", "stranger"])
-def test_nobody_else_turns_the_switch(cast: Cast, who: str) -> None:
-    user: User = getattr(cast, who)
-    browser = signed_in(user)
-    assert page_of(browser, "/attention/").all(id="switch") == []
-    for address, verb in (("hold", "hold"), ("let-go", "let_go")):
-        assert browser.post(f"/attention/{address}/", {"reason": "Stop.", "hold": "1"}).status_code == 403
-        assert Entry.objects.latest("number").verb == f"sends.{verb}.refused"
-    assert Hold.objects.count() == 0
-
-
-def test_an_act_works_without_javascript_and_not_without_the_token(cast: Cast, concern: Concern) -> None:
-    browser = Client(enforce_csrf_checks=True)
-    browser.force_login(cast.approver)
-    data = sent(page_of(browser, concern.get_absolute_url()), "done")
-    assert browser.post(f"{concern.get_absolute_url()}done/", {**data, "csrfmiddlewaretoken": "x"}).status_code == 403
-    assert browser.post(f"{concern.get_absolute_url()}done/", data).status_code == 303
-    assert Operation.objects.get().state == State.SUCCEEDED
+    needs = ("warn", "Needs a person: Runs for longer than anything should A person must look.")
+    ends = ("next", "ITCare confirms, and the cluster is read again")
+    assert lines() == [("now", "Creating nodes"), needs, ends]
+    concerns.close_of(row, "Noted: we wait.", by=cast.approver)
+    dealt = ("done", "Dealt with by approver@example.com Noted: we wait.")
+    assert lines() == [("now", "Creating nodes"), needs, dealt, ends]

@@ -70,6 +70,16 @@ def test_the_overview_groups_what_is_told_and_leaves_out_what_is_not(cast: Cast)
     assert page.all("section", aria_label="Place") == []
 
 
+def test_the_overview_tells_that_support_has_ended(cast: Cast) -> None:
+    at = timezone.now().replace(year=2024, month=3, day=5)
+    page = page_of(cast, read_cluster(cast, end_of_support_at=at).get_absolute_url())
+    assert facts_of(page, "Version and support") == {
+        "Version": "PostgreSQL 16",
+        "Supported until": "5 Mar 2024",
+        "Support now": "Ended : This version is no longer supported: plan an upgrade.",
+    }
+
+
 def test_the_overview_tells_patching_and_backup_where_itcare_does(cast: Cast) -> None:
     at = timezone.now().replace(year=2024, month=3, day=5)
     told = {"patch_group": "2", "patched_at": at, "patch_tag": "2024-Q1", "exclusion_reason": "<b>Ours"}

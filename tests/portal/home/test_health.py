@@ -8,11 +8,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from portal.operations import heartbeat
 from portal.upstream import pause
+from portal.upstream.circuit import FAILURES, Circuit
+from portal.upstream.models import Pause, Token
 from tests.conftest import as_owner
 
 ROOT = Path(__file__).parents[3]
@@ -20,7 +24,9 @@ ROOT = Path(__file__).parents[3]
 ASK = """
 import json, sys, django
 django.setup()
+from django.db.models.functions import Now
 from django.test import Client
+from django.utils import timezone
 answer = Client(raise_request_exception=False, SERVER_NAME="127.0.0.1").get(sys.argv[1])
 print(json.dumps([answer.status_code, answer.content.decode()]))
 """
@@ -113,9 +119,44 @@ def test_a_wrong_redis_password_counts_as_down_and_is_not_told(
     assert "not-the-password" not in answer.content.decode()
 
 
-def test_a_pause_of_itcare_is_told_in_words(client: Client, transactional_db: None) -> None:
+def upstream_told(browser: Client) -> dict[str, object]:
+    return {name: value for name, value in told(browser).items() if name.startswith("upstream")}
+
+
+def test_a_pause_of_itcare_is_told_in_words_and_since_when(client: Client, transactional_db: None) -> None:
     pause.hold("ITCare has too much to do.", seconds=60)
-    assert told(client)["upstream"] == "ITCare has too much to do."
+    since = Pause.objects.values_list("since", flat=True).get()
+    assert since is not None
+    assert upstream_told(client) == {"upstream": "ITCare has too much to do.", "upstream_since": since.isoformat()}
+
+
+def test_since_when_itcare_does_not_answer_is_told_until_it_answers(client: Client, transactional_db: None) -> None:
+    circuit = Circuit()
+    circuit.reached("ITCare does not answer.")
+    since = Pause.objects.values_list("since", flat=True).get()
+    assert since is not None
+    assert upstream_told(client) == {"upstream": "up"}
+    for _ in range(FAILURES - 1):
+        circuit.reached("ITCare does not answer.")
+    shut = {
+        "upstream": "ITCare does not answer. The portal tries again from time to time; what was approved waits for it.",
+        "upstream_since": since.isoformat(),
+    }
+    assert upstream_told(client) == shut
+    Pause.objects.update(until=Now())
+    assert upstream_told(client) == shut
+    circuit.gate()
+    circuit.reached("")
+    assert upstream_told(client) == {"upstream": "up"}
+
+
+def test_since_when_there_is_no_token_is_told(client: Client, db: None) -> None:
+    at = timezone.now()
+    Token.objects.create(id=1, failed_at=at, failure="ITCare refuses the portal's account.")
+    assert upstream_told(client) == {
+        "upstream": "ITCare refuses the portal's account.",
+        "upstream_since": at.isoformat(),
+    }
 
 
 @pytest.mark.parametrize("address", ["/healthz", "/readyz"])

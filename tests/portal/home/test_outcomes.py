@@ -7,10 +7,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from portal.operations import cancel, follow, send
-from portal.operations.models import Operation
-from portal.operations.states import State
+from portal.operations.models import Attempt, Operation
+from portal.operations.states import Proof, State
 from tests.browsing import signed_in
-from tests.cast import Cast, queued
+from tests.cast import Cast, queued, sending
 from tests.markup import Element, Page
 from tests.portal.operations.engine import fault, followed, time_passes
 from tests.sandbox_server import Sandbox
@@ -132,6 +132,16 @@ def test_an_outcome_is_told_with_what_to_do_next(cast: Cast, upstream: Sandbox, 
         form = page_of(cast, asked)
         assert form.one(name="name").attributes["value"] == "newpostgre01"
         assert form.one(name="disk_size").attributes["value"] == "40"
+
+
+def test_while_it_is_being_sent_nothing_is_told_of_what_came_of_it(cast: Cast) -> None:
+    operation = sending(queued(cast.developer, cast.approver))
+    Attempt.objects.create(operation=operation, number=1, fence=1, proof=Proof.OPEN)
+    for address in (operation.get_absolute_url(), operation.change.get_absolute_url()):
+        assert page_of(cast, address).all(id="outcome") == []
+    (story,) = page_of(cast, operation.get_absolute_url()).with_class("timeline")
+    lines = [(line.attributes["class"], line.one("span").text) for line in story.all("li")][2:]
+    assert lines == [("now", "Being sent to ITCare")]
 
 
 def test_what_itcare_could_not_finish_is_told_with_its_words(cast: Cast, upstream: Sandbox) -> None:

@@ -14,6 +14,7 @@ from portal.operations import heartbeat
 from portal.operations.models import Heartbeat, Operation
 from portal.operations.states import Proof, Reason, State
 from portal.upstream import pause
+from portal.upstream.circuit import FAILURES, Circuit
 from portal.upstream.models import Pause
 from portal.web.times import short
 from tests.browsing import signed_in
@@ -263,3 +264,22 @@ def test_the_portal_says_when_itcare_asked_it_to_wait(transactional_db: None, re
     assert since is not None
     told = f"ITCare has <too> much to do. Since {short(since, timezone.now())} ."
     assert banners(main_of(signed_in(cast.developer), "/")) == [told]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_portal_says_since_when_itcare_does_not_answer(
+    transactional_db: None, request: pytest.FixtureRequest
+) -> None:
+    cast: Cast = request.getfixturevalue("cast")
+    for process in (heartbeat.SWEEP, heartbeat.WORKER):
+        heartbeat.beat(process)
+    for _ in range(FAILURES):
+        Circuit().reached("ITCare does not answer.")
+    since = timezone.now() - timedelta(hours=3)
+    Pause.objects.update(since=since)
+    told = "ITCare does not answer. The portal tries again from time to time; what was approved waits for it."
+    for until in (timedelta(seconds=5), timedelta(seconds=-1)):  # shut, and while one call at a time tries it
+        Pause.objects.update(until=timezone.now() + until)
+        assert banners(main_of(signed_in(cast.developer), "/clusters/")) == [
+            f"{told} Since {short(since, timezone.now())} ."
+        ]
