@@ -27,8 +27,9 @@ from portal.upstream.client import client as upstream_client
 logger = logging.getLogger(__name__)
 
 IN_PROGRESS: Final = "IN_PROGRESS"
-# Actions that are looked at together, so that neither small pages nor a long list mean many statements.
-BATCH: Final = 1_000
+# Actions that are looked at together, so that neither small pages nor a long list mean many statements: to plan one and
+# to build its hash tables takes as long as a thousand rows do.
+BATCH: Final = 2_500
 # Rows that one pass holds at a time while it asks for single actions.
 AT_ONCE: Final = 10
 # Seconds of a pass for single actions: the next pass looks at those of the list first again.
