@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -37,10 +38,8 @@ def acted(act: Act, concern: Concern, user: User, *, mark: str | None = None, ac
         resolve.adopt(concern, user, WHY, seen=last, action=action.pk if action else 0)
         return None
     does: dict[Act, Callable[..., object]] = {
-        Act.DONE: resolve.mark_done,
-        Act.FAILED: resolve.mark_failed,
+        **{each: partial(resolve.end, act=each) for each in resolve.ENDS},
         Act.SEND: resolve.send_again,
-        Act.RELEASE: resolve.release_cluster,
         Act.NOTED: resolve.note,
     }
     return does[act](concern, user, WHY, seen=last)
