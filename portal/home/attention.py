@@ -55,7 +55,7 @@ def attention_page(request: Request, *, status: int = HTTPStatus.OK, **shown: An
         status: Of the answer.
         shown: What else the switch shows: a form with errors, a problem.
     """
-    rows = evidence.with_evidence(Concern.objects.open().visible_to(request.user))
+    rows = evidence.with_evidence(Concern.objects.matters().visible_to(request.user))
     after = request.GET.get("after", "")
     found = page(rows, order=["raised_at", "pk"], after=after, size=PAGE_SIZE)
     numbers = [row.pk for row in found.items]

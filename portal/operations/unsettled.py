@@ -23,7 +23,7 @@ from portal.operations import concerns
 from portal.operations.actions import note
 from portal.operations.fitting import Sight
 from portal.operations.leases import look_again
-from portal.operations.models import PORTAL, Action, Attempt, Concern, Operation, Situation
+from portal.operations.models import PORTAL, TO_DECIDE, Action, Attempt, Concern, Operation, Situation
 from portal.operations.states import LostRaceError, Proof, Reason, State
 
 NOT_YET: Final = "ITCare shows nothing of it yet; it is looked for again."
@@ -135,7 +135,7 @@ def succeed(operation: Operation, cluster: Cluster | None, effect: str) -> None:
             message=words[:500],
             searched_at=Now(),
         )
-        concerns.close_of(operation, words, *SEARCHING)
+        concerns.close_of(operation, words, *TO_DECIDE)
     if cluster is not None:
         # Its parts may have changed with it.
         waiting.want([cluster.pk])
@@ -158,7 +158,7 @@ def fail(operation: Operation, attempt: Attempt) -> None:
             reason=reason,
             message=words[:500],
         )
-        concerns.close_of(operation, "Nothing was executed, says the sender's own late answer.", *SEARCHING)
+        concerns.close_of(operation, "Nothing was executed, says the sender's own late answer.", *TO_DECIDE)
 
 
 def searched(operation: Operation, words: str) -> None:
