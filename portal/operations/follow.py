@@ -15,7 +15,7 @@ from portal import itcare
 from portal.catalog.kinds import KINDS
 from portal.inventory import lists, reading, resources, waiting
 from portal.inventory.models import Cluster
-from portal.operations import listed
+from portal.operations import listed, relapses
 from portal.operations.actions import note
 from portal.operations.concerns import raise_once
 from portal.operations.leases import claim, give_back, look_again
@@ -69,6 +69,7 @@ def follow(*, seconds: float = ASKING_SECONDS) -> int:
         logger.warning("The list of actions was not read: %s", error.sentence)
         return looked + listed.look(batch) + listed.put_off(error)
     looked += listed.look(batch)
+    relapses.tell(ended.values())
     return looked + _ask(client, began, ended, seconds=seconds, most=None if pages.complete else MOST_MISSING)
 
 

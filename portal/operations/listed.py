@@ -74,7 +74,7 @@ def look(actions: Collection[itcare.Action]) -> int:
     if not running:
         return 0
     looked, rest = _give_back_unchanged(running.values())
-    _tell_relapses([running[number] for _, state, number in rest if state in ENDED])
+    relapses.tell([running[number] for _, state, number in rest if state in ENDED])
     news = [pk for pk, state, _ in rest if state == State.RUNNING]
     return looked + sum(_together(news[first : first + NEWS], running) for first in range(0, len(news), NEWS))
 
@@ -96,16 +96,6 @@ def put_off(error: itcare.ItcareError) -> int:
                 look_at=Now() + timedelta(seconds=seconds), failures=failures if pauses else F("failures") + 1
             )
     return waiting
-
-
-def _tell_relapses(actions: Collection[itcare.Action]) -> None:
-    try:
-        relapses.tell(actions)
-    except SoftTimeLimitExceeded:
-        raise
-    except Exception:
-        # What has ended must not be in the way of what runs.
-        logger.exception("Actions of ended operations could not be told.")
 
 
 def _soon() -> float:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from portal import itcare
-from portal.operations import effects, unsettled
+from portal.operations import effects, relapses, unsettled
 from portal.operations.fitting import Known, Sight, look, rivals
 from portal.operations.leases import claim, look_again
 from portal.operations.models import Attempt, Operation
@@ -74,6 +74,7 @@ def _settle_one(client: itcare.Client, known: Known, operation: Operation) -> No
     # Before the list is read: a look counts as one after the grace time only if all of it was.
     patient = not unsettled.grace_is_over(acted[-1])
     listed = client.actions(resource_name=operation.name)
+    relapses.tell(listed.items)
     _judge(client, known, operation, acted[0], look(listed, operation, acted[0], known), patient=patient)
 
 

@@ -25,7 +25,7 @@ class Situation(models.TextChoices):
     VANISHED = "vanished", "ITCare no longer knows the action that carries it out"
     STUCK = "stuck", "Looking at it keeps failing"
     LATE_ACTION = "late_action", "An action showed up after the operation had ended"
-    RELAPSED = "relapsed", "Its action had ended, and goes on"
+    RELAPSED = "relapsed", "ITCare takes back how its action ended"
     UNKNOWN_ACTION = "unknown_action", "ITCare did something for the portal that the portal does not remember"
     DRIFT = "drift", "The cluster is not as the last operation left it"
 
