@@ -20,6 +20,7 @@ from portal.web.hints import hint
 SETTLED_BY_AN_ACTION: Final = (
     Situation.NOTHING_FOUND,
     Situation.SEVERAL_FIT,
+    Situation.SAME_ACTION,
     Situation.UNSETTLED,
     Situation.VANISHED,
     Situation.STUCK,

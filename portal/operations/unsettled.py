@@ -20,7 +20,7 @@ from portal.catalog.kinds import KINDS
 from portal.inventory import waiting
 from portal.inventory.models import Cluster
 from portal.operations import concerns
-from portal.operations.actions import note
+from portal.operations.actions import note, tie
 from portal.operations.fitting import Sight
 from portal.operations.leases import look_again
 from portal.operations.models import PORTAL, TO_DECIDE, Action, Attempt, Concern, Operation, Situation
@@ -89,17 +89,12 @@ def adopt(operation: Operation, action: itcare.Action, evidence: str) -> None:
 
     Raises:
         LostRaceError: another has the row.
-        ValueError: the action is another operation's.
+        TakenError: the action is another operation's.
     """
     found: Any = {"upstream_action_id": action.id, "evidence": evidence[:300], "found_at": Now(), "searched_at": Now()}
     detail: dict[str, str | int | None] = {"action": action.id, "evidence": evidence}
     with _deciding(operation):
-        note(action, None)
-        row = Action.objects.select_for_update(of=("self",)).get(upstream_id=action.id)
-        if row.operation_id not in (None, operation.pk):
-            message = f"action {action.id} is another operation's"
-            raise ValueError(message)
-        note(action, operation)
+        tie(action, operation)
         if operation.state == State.UNCLEAR:
             operation.move(
                 State.RUNNING,
@@ -116,7 +111,7 @@ def adopt(operation: Operation, action: itcare.Action, evidence: str) -> None:
             rows = Operation.objects.filter(pk=operation.pk)
             rows.update(look_at=Now(), lease_until=None, changed_at=Now(), message="", failures=0, **found)
             _record(operation, "operation.found", detail)
-        concerns.close_of(operation, f"Found at ITCare: {evidence}.", *SEARCHING)
+        concerns.close_of(operation, f"Found at ITCare: {evidence}.", *SEARCHING, Situation.SAME_ACTION)
 
 
 def succeed(operation: Operation, cluster: Cluster | None, effect: str) -> None:

@@ -133,6 +133,14 @@ def _taken_back(world: World, operation: Operation) -> Operation:
     return row
 
 
+def _named_twice(world: World, operation: Operation) -> Operation:
+    first = begun(world, operation)
+    world.upstream.set_faults(fault("refuse", status=202, body=told(first.upstream_action_id or 0)))
+    row = sent(Operation.objects.exclude(pk=first.pk).get())
+    assert (row.upstream_action_id, first.actions.count()) == (None, 1)
+    return row
+
+
 def _same(world: World, operation: Operation) -> Operation:
     row = begun(world, operation)
     words = {"status": "IN_PROGRESS", "message": "Working"}
@@ -224,6 +232,16 @@ CASES: dict[str, Case] = {
         "",
         "ITCare takes back how its action ended",
     ),
+    "one number for two writes": Case(
+        "the answer to a second write names the action of the first",
+        _named_twice,
+        "running",
+        "two operations never follow one action: the second is looked for like one of which ITCare told none, and is "
+        "not sent again",
+        "running",
+        "ITCare accepted it without telling which action carries it out.",
+        "ITCare names an action that carries out another operation",
+    ),
     "the same message for ever": Case(
         "the stand-in says the same at every look",
         _same,
@@ -257,7 +275,7 @@ CASES: dict[str, Case] = {
     ),
 }
 # What these are about lasts: the fault stays while it is judged.
-STAYS = {"never ending", "two actions that look like ours"}
+STAYS = {"never ending", "one number for two writes", "two actions that look like ours"}
 
 
 def rows() -> list[Row]:
@@ -282,7 +300,7 @@ def _seen(*parts: str) -> str:
 def test_an_odd_action(cast: Cast, upstream: Sandbox, settings: Settings, name: str) -> None:
     case = CASES[name]
     operation = queued(cast.developer, cast.approver)
-    if case.strike in {_relapsed, _taken_back}:
+    if case.strike in {_relapsed, _taken_back, _named_twice}:
         queued(cast.developer, cast.approver, name="another01")
     world = World(upstream, settings)
     row = case.strike(world, operation)

@@ -24,6 +24,7 @@ class Situation(models.TextChoices):
     UNREACHABLE = "unreachable", "Approved, and cannot be sent for a long time"
     VANISHED = "vanished", "ITCare no longer knows the action that carries it out"
     STUCK = "stuck", "Looking at it keeps failing"
+    SAME_ACTION = "same_action", "ITCare names an action that carries out another operation"
     LATE_ACTION = "late_action", "An action showed up after the operation had ended"
     RELAPSED = "relapsed", "ITCare takes back how its action ended"
     UNKNOWN_ACTION = "unknown_action", "ITCare did something for the portal that the portal does not remember"
@@ -35,6 +36,7 @@ TO_KNOW: Final = (Situation.LATE_ACTION, Situation.RELAPSED, Situation.UNKNOWN_A
 # What a decision about the operation settles, all of it at once; the one that says most of what to look at first.
 TO_DECIDE: Final = (
     Situation.SEVERAL_FIT,
+    Situation.SAME_ACTION,
     Situation.NOTHING_FOUND,
     Situation.VANISHED,
     Situation.UNSETTLED,

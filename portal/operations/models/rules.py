@@ -20,7 +20,6 @@ INDEXES: Final = [
     # No index holds what each look writes (look_at, lease, fence, failures): PostgreSQL then rewrites a row in its
     # page, ten times as fast as with all indexes, and thousands are looked at again and again. What is due is found
     # among the unfinished.
-    models.Index(fields=["upstream_action_id"], name="operation_action"),
     models.Index(fields=["service", "-id"], name="operation_service"),
     models.Index(fields=["cluster", "-id"], name="operation_cluster"),
     models.Index(fields=["state", "-id"], name="operation_state"),
@@ -40,6 +39,13 @@ CONSTRAINTS: Final = [
         fields=["name"],
         condition=Q(state__in=UNFINISHED, kind="create"),
         name="one_unfinished_create_a_name",
+    ),
+    # Two that follow one action would both end with it, and one of them was perhaps never carried out. Also the index
+    # by which the operations of a list of actions are found.
+    models.UniqueConstraint(
+        fields=["upstream_action_id"],
+        condition=Q(upstream_action_id__isnull=False),
+        name="one_operation_an_action",
     ),
     # Only with an id, or the proof that it was accepted, is there something to follow.
     models.CheckConstraint(
