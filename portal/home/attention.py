@@ -1,6 +1,5 @@
 """The page *Needs a person*: what is open, with its evidence and what one may do about it."""
 
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, NoReturn
 
@@ -39,12 +38,6 @@ ROUTES: Final = {
     Act.NOTED: "note_concern",
 }
 DANGEROUS: Final = (Act.SEND, Act.RELEASE)
-_DO: Final[dict[Act, Callable[..., None]]] = {
-    Act.DONE: resolve.mark_done,
-    Act.FAILED: resolve.mark_failed,
-    Act.RELEASE: resolve.release_cluster,
-    Act.NOTED: resolve.note,
-}
 
 
 @require_safe
@@ -62,7 +55,7 @@ def attention_page(request: Request, *, status: int = HTTPStatus.OK, **shown: An
         status: Of the answer.
         shown: What else the switch shows: a form with errors, a problem.
     """
-    rows = evidence.with_evidence(Concern.objects.open().visible_to(request.user))
+    rows = evidence.with_evidence(Concern.objects.matters().visible_to(request.user))
     after = request.GET.get("after", "")
     found = page(rows, order=["raised_at", "pk"], after=after, size=PAGE_SIZE)
     numbers = [row.pk for row in found.items]
@@ -161,7 +154,10 @@ def _do(act: Act, concern: Concern, request: Request, form: ActForm) -> str:
     if act == Act.SEND:
         queued = resolve.send_again(concern, request.user, why, seen=seen)
         return "On its way to ITCare once more" if queued else "You are the first of two; somebody else has to agree"
-    _DO[act](concern, request.user, why, seen=seen)
+    if act == Act.NOTED:
+        resolve.note(concern, request.user, why, seen=seen)
+    else:
+        resolve.end(concern, request.user, why, seen=seen, act=act)
     return acts.LABELS[act]
 
 

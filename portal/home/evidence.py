@@ -8,7 +8,7 @@ from portal.accounts.models import User
 from portal.changes.models import Change
 from portal.inventory.models import Cluster
 from portal.operations import acts
-from portal.operations.models import Action, Attempt, Concern, ConcernQuerySet, Operation
+from portal.operations.models import TO_DECIDE, Action, Attempt, Concern, ConcernQuerySet, Operation
 from portal.operations.states import Proof
 
 PROOFS: Final = {
@@ -35,9 +35,10 @@ class Tried:
 
 @dataclass(frozen=True)
 class Matter:
-    """A concern with everything that a page shows of it."""
+    """A concern with everything that a page shows of it; also: what else a decision about its operation settles."""
 
     concern: Concern
+    also: list[Concern]
     tried: list[Tried]
     candidates: list[Action]
     taken: list[Action]
@@ -57,13 +58,14 @@ class Matter:
         return [
             acts.basis(self.concern),
             self.concern.changed_at,
+            *(part for other in self.also for part in (other.pk, other.changed_at)),
             operation.changed_at if operation else None,
             cluster.changed_at if cluster else None,
         ]
 
 
 def with_evidence(concerns: ConcernQuerySet) -> ConcernQuerySet:
-    """Fetch everything that `matter` tells, in three queries whatever their number."""
+    """Fetch everything that `matter` tells, in four queries whatever their number."""
     joined = concerns.select_related(
         "service",
         "closed_by",
@@ -75,7 +77,7 @@ def with_evidence(concerns: ConcernQuerySet) -> ConcernQuerySet:
         "operation__cluster__service",
         "operation__change",
     )
-    return joined.prefetch_related("actions", "operation__attempts")
+    return joined.prefetch_related("actions", "operation__attempts", "operation__concerns")
 
 
 def matter(concern: Concern, user: User, *, workable: bool) -> Matter:
@@ -91,6 +93,7 @@ def matter(concern: Concern, user: User, *, workable: bool) -> Matter:
     free = acts.candidates(concern)
     return Matter(
         concern=concern,
+        also=_also(concern),
         tried=[_tried(attempt) for attempt in operation.attempts.all()] if operation else [],
         candidates=free,
         taken=[action for action in named if action not in free],
@@ -110,6 +113,13 @@ def others(concern: Concern) -> list[Action]:
         return []
     rows = Action.objects.filter(resource_name__iexact=operation.name, upstream_id__gt=first.watermark_action_id or 0)
     return list(rows.exclude(concerns=concern)[:OTHERS])
+
+
+def _also(concern: Concern) -> list[Concern]:
+    if concern.operation is None or concern.closed_at or concern.situation not in TO_DECIDE:
+        return []
+    others = [row for row in concern.operation.concerns.all() if row.pk != concern.pk and row.closed_at is None]
+    return [row for row in others if row.situation in TO_DECIDE]
 
 
 def _tried(attempt: Attempt) -> Tried:

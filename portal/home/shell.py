@@ -64,7 +64,7 @@ class _Told:
 
 
 def _told(user: User) -> _Told:
-    needing = Concern.objects.open().workable_by(user)
+    needing = Concern.objects.matters().workable_by(user)
     held = holds.in_force()
     counts = [_count(queries.waiting_for(user)), _count(needing)]
     words = [Subquery(held.values(column)[:1]) for column in ("why", "started_at", "started_by__email")]

@@ -39,6 +39,34 @@ def note(action: itcare.Action, operation: Operation | None) -> bool:
     return new
 
 
+class TakenError(Exception):
+    """The action carries out another operation.
+
+    Attributes:
+        number: the action's.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"action {number} is another operation's")
+        self.number = number
+
+
+def tie(action: itcare.Action, operation: Operation) -> None:
+    """Note that the action carries the operation out. In the transaction that writes its number to the operation.
+
+    The lock on the action's row makes two who want one action for two operations follow each other.
+
+    Raises:
+        TakenError: it carries out another one.
+    """
+    note(action, None)
+    row = Action.objects.select_for_update(of=("self",)).get(upstream_id=action.id)
+    others = Operation.objects.filter(upstream_action_id=action.id).exclude(pk=operation.pk)
+    if row.operation_id not in {None, operation.pk} or others.exists():
+        raise TakenError(action.id)
+    note(action, operation)
+
+
 def note_all(told: Sequence[tuple[itcare.Action, Operation]]) -> set[int]:
     """Write down what many actions tell, in as many statements as for one; answers the operations that have news.
 

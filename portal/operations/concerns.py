@@ -85,6 +85,18 @@ def raise_once(situation: Situation, words: str, operation: Operation) -> bool:
     return raise_concern(situation, words, operation=operation)
 
 
+def same_action(operation: Operation, number: int) -> bool:
+    """Say that ITCare named an action for the operation that carries out another one; answers whether that was new."""
+    row = Action.objects.filter(upstream_id=number).select_related("operation").first()
+    other = (row and row.operation) or Operation.objects.filter(upstream_action_id=number).first()
+    whose = f"operation {other.pk}, {other}" if other else "another operation"
+    words = (
+        f"ITCare accepted it and named action {number}, which carries out {whose}. Two operations never follow "
+        "one action: this one is looked for like one of which ITCare told no action, and is not sent again."
+    )
+    return raise_concern(Situation.SAME_ACTION, words, operation=operation, actions=[row] if row else [])
+
+
 def close_of(operation: Operation, outcome: str, *situations: Situation, by: User | None = None) -> int:
     """Close the open concerns about an operation, of these situations or of all; answers how many there were."""
     rows = Concern.objects.open().filter(operation=operation)

@@ -15,7 +15,7 @@ from portal import itcare
 from portal.catalog.kinds import KINDS
 from portal.inventory import lists, reading, resources, waiting
 from portal.inventory.models import Cluster
-from portal.operations import listed
+from portal.operations import listed, relapses
 from portal.operations.actions import note
 from portal.operations.concerns import raise_once
 from portal.operations.leases import claim, give_back, look_again
@@ -27,8 +27,9 @@ from portal.upstream.client import client as upstream_client
 logger = logging.getLogger(__name__)
 
 IN_PROGRESS: Final = "IN_PROGRESS"
-# Actions that are looked at together, so that neither small pages nor a long list mean many statements.
-BATCH: Final = 1_000
+# Actions that are looked at together, so that neither small pages nor a long list mean many statements: to plan one and
+# to build its hash tables takes as long as a thousand rows do.
+BATCH: Final = 2_500
 # Rows that one pass holds at a time while it asks for single actions.
 AT_ONCE: Final = 10
 # Seconds of a pass for single actions: the next pass looks at those of the list first again.
@@ -68,6 +69,7 @@ def follow(*, seconds: float = ASKING_SECONDS) -> int:
         logger.warning("The list of actions was not read: %s", error.sentence)
         return looked + listed.look(batch) + listed.put_off(error)
     looked += listed.look(batch)
+    relapses.tell(ended.values())
     return looked + _ask(client, began, ended, seconds=seconds, most=None if pages.complete else MOST_MISSING)
 
 

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from portal import itcare
 from portal.inventory.models import Cluster, Part, PartName
 from portal.inventory.parts import note_part
+from portal.operations import relapses
 from portal.operations.actions import note
 from portal.operations.late import heard
 from portal.operations.models import Action, Operation
@@ -62,6 +63,7 @@ def read(client: itcare.Client, cluster: Cluster) -> None:
             continue
         note(action, None)
         Action.objects.filter(upstream_id=action.id, cluster=None).update(cluster=cluster)
+    relapses.tell(fitting)
     heard(cluster.name, fitting)
     note_part(cluster, PartName.HISTORY, failed="" if listed.complete else INCOMPLETE)
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from portal import itcare
 from portal.audit.record import record
-from portal.operations.actions import note
+from portal.operations.actions import TakenError, note, tie
 from portal.operations.concerns import raise_concern
 from portal.operations.fitting import Known, first_open, fitting, unaccounted
 from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
@@ -70,7 +70,10 @@ def _tell(operation: Operation, actions: Iterable[itcare.Action], known: Known) 
         if action.id not in own and not Concern.objects.filter(told, actions__upstream_id=action.id).exists()
     ]
     if len(fresh) == 1 and _seen_done(operation) and not fresh[0].failed:
-        _link(operation, fresh[0])
+        try:
+            _link(operation, fresh[0])
+        except TakenError:
+            logger.info("Action %s was taken for another operation's meanwhile.", fresh[0].id)
     elif fresh:
         _alarm(operation, fresh)
 
@@ -90,7 +93,7 @@ def _seen_done(operation: Operation) -> bool:
 
 def _link(operation: Operation, action: itcare.Action) -> None:
     with transaction.atomic():
-        note(action, operation)
+        tie(action, operation)
         rows = Operation.objects.filter(pk=operation.pk, upstream_action_id=None)
         evidence = "the only action on this name since it was sent"
         if rows.update(upstream_action_id=action.id, evidence=evidence, found_at=Now(), changed_at=Now()):

@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Collection
 from datetime import timedelta
+from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
@@ -26,6 +27,8 @@ from portal.operations.states import ENDED, State
 
 logger = logging.getLogger(__name__)
 
+# Operations with news that are written in one transaction: others wait for its locks.
+NEWS: Final = 1_000
 # The operations of these actions that are wanted, or that have ended. What is known of an action already, and told
 # again, brings nothing: those rows are given back at once, and only the others are answered, with the number of the
 # rest. It is compared in the database: carrying thousands of rows here would take longer than reading the list.
@@ -71,17 +74,9 @@ def look(actions: Collection[itcare.Action]) -> int:
     if not running:
         return 0
     looked, rest = _give_back_unchanged(running.values())
-    _tell_relapses([running[number] for _, state, number in rest if state in ENDED])
+    relapses.tell([running[number] for _, state, number in rest if state in ENDED])
     news = [pk for pk, state, _ in rest if state == State.RUNNING]
-    if not news:
-        return looked
-    try:
-        return looked + _note_news(news, running)
-    except SoftTimeLimitExceeded:
-        raise
-    except Exception:
-        logger.exception("Some of %s operations could not be written together.", len(news))
-        return looked + sum(_one_by_one(pk, running) for pk in news)
+    return looked + sum(_together(news[first : first + NEWS], running) for first in range(0, len(news), NEWS))
 
 
 def put_off(error: itcare.ItcareError) -> int:
@@ -101,16 +96,6 @@ def put_off(error: itcare.ItcareError) -> int:
                 look_at=Now() + timedelta(seconds=seconds), failures=failures if pauses else F("failures") + 1
             )
     return waiting
-
-
-def _tell_relapses(actions: Collection[itcare.Action]) -> None:
-    try:
-        relapses.tell(actions)
-    except SoftTimeLimitExceeded:
-        raise
-    except Exception:
-        # What has ended must not be in the way of what runs.
-        logger.exception("Actions of ended operations could not be told.")
 
 
 def _soon() -> float:
@@ -151,6 +136,17 @@ def _give_back_unchanged(actions: Collection[itcare.Action]) -> tuple[int, list[
         )
         *rest, (_, _, _, unchanged) = cursor.fetchall()
     return unchanged, [(pk, state, number) for pk, state, number, _ in rest]
+
+
+def _together(numbers: list[int], actions: dict[int, itcare.Action]) -> int:
+    """Write down what is new of some rows at once, or else of each by itself; answers how many were looked at."""
+    try:
+        return _note_news(numbers, actions)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        logger.exception("Some of %s operations could not be written together.", len(numbers))
+        return sum(_one_by_one(number, actions) for number in numbers)
 
 
 def _note_news(numbers: list[int], actions: dict[int, itcare.Action]) -> int:

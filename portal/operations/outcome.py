@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 
 from portal import itcare
 from portal.catalog.kinds import KINDS
-from portal.operations.actions import note
+from portal.operations import concerns
+from portal.operations.actions import TakenError, tie
 from portal.operations.leases import back_off
 from portal.operations.models import Attempt, Operation
 from portal.operations.states import NOTHING_EXECUTED, LostRaceError, Proof, Reason, State
@@ -29,6 +30,22 @@ def accepted(operation: Operation, attempt: Attempt, answer: itcare.Accepted) ->
     if action is None and KINDS[operation.kind].empty_answer_ends:
         _finished(operation, attempt, answer)
         return
+    try:
+        _runs(operation, attempt, answer, action)
+    except TakenError as taken:
+        # ITCare took it, and named an action that carries out another operation: a fault of ITCare's.
+        logger.error("Operation %s: %s.", operation.pk, taken)  # noqa: TRY400 - expected of a faulty upstream
+        with transaction.atomic():
+            _runs(operation, attempt, answer, None)
+            concerns.same_action(operation, taken.number)
+
+
+def _runs(operation: Operation, attempt: Attempt, answer: itcare.Accepted, action: itcare.Action | None) -> None:
+    """Write down that it runs, with its action if ITCare told one.
+
+    Raises:
+        TakenError: that action carries out another operation; nothing was written.
+    """
     number = action.id if action else None
     words = action.message or "" if action else "ITCare accepted it without telling which action carries it out."
     with transaction.atomic():
@@ -43,7 +60,7 @@ def accepted(operation: Operation, attempt: Attempt, answer: itcare.Accepted) ->
         _move(
             operation,
             State.RUNNING,
-            first=partial(note, action, operation) if action else None,
+            first=partial(tie, action, operation) if action else None,
             detail={"action": number},
             last_proof=Proof.ACCEPTED,
             upstream_action_id=number,

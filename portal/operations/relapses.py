@@ -1,52 +1,74 @@
-"""Tells of actions that had ended, and go on: what was said of the operation's end may not hold (API.md 6)."""
+"""Tells of actions that had ended, and go on or end otherwise: what was said of the end may not hold (API.md 6)."""
 
+import logging
 from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from portal import itcare
 from portal.operations.actions import note
 from portal.operations.concerns import raise_concern
-from portal.operations.models import Action, Situation
-from portal.operations.states import ENDED
+from portal.operations.models import Action, Operation, Situation
+from portal.operations.states import ENDED, State
+
+logger = logging.getLogger(__name__)
 
 # A list may lag behind what was read by the number: without a later time on it, this is how long it may.
 _LAGS: Final = timedelta(seconds=60)
+_ENDS: Final = ("SUCCESS", "ERROR")
 
 
 def tell(actions: Collection[itcare.Action]) -> int:
-    """Raise a concern for each ended operation whose action had ended and is told to be running; answers how many.
+    """Raise a concern for each ended operation of which ITCare now tells otherwise; answers how many.
+
+    Its action is told to be running although it had ended, or to have ended otherwise than the operation. The operation
+    stays as it is: what holds is for a person to find out. A failure here is logged, and in nobody's way.
 
     Args:
-        actions: Running ones, as read just now, of operations that have ended.
-
-    The list in progress shows it for free. That an action which succeeded says ERROR later cannot be seen: nobody asks
-    for it any more.
+        actions: As read just now, for whatever purpose: nobody asks ITCare for the action of an ended operation.
     """
-    if not actions:
+    try:
+        return _tell_all({action.id: action for action in actions if action.id}) if actions else 0
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        logger.exception("Actions of ended operations could not be told.")
         return 0
-    told = {action.id: action for action in actions}
-    had_ended = Action.objects.filter(
-        upstream_id__in=told, status__in=["SUCCESS", "ERROR"], operation__state__in=ENDED
-    ).select_related("operation__cluster")
-    lagging = set(had_ended.filter(Q(operation__ended_at__gt=Now() - _LAGS)).values_list("pk", flat=True))
-    return sum(_tell(row, told[row.upstream_id], lagging=row.pk in lagging) for row in had_ended)
+
+
+def _tell_all(told: dict[int, itcare.Action]) -> int:
+    rows = Action.objects.filter(upstream_id__in=told, operation__state__in=ENDED).select_related("operation__cluster")
+    taken_back = [row for row in rows if row.operation and _taken_back(row, row.operation, told[row.upstream_id])]
+    numbers = [row.pk for row in taken_back]
+    fresh = Action.objects.filter(pk__in=numbers, operation__ended_at__gt=Now() - _LAGS)
+    lagging = set(fresh.values_list("pk", flat=True)) if numbers else set()
+    return sum(_tell(row, told[row.upstream_id], lagging=row.pk in lagging) for row in taken_back)
+
+
+def _taken_back(row: Action, operation: Operation, action: itcare.Action) -> bool:
+    """Whether this is other than what was told before, and than how the operation ended."""
+    if action.running:
+        return row.status in _ENDS
+    return row.status != action.status and action.succeeded is not (operation.state == State.SUCCEEDED)
 
 
 def _tell(row: Action, action: itcare.Action, *, lagging: bool) -> int:
     known = row.last_updated_at or row.completed_at
     later = None not in (known, action.last_updated_at) and action.last_updated_at > known  # type: ignore[operator]
-    if row.operation is None or not (later or not lagging) or _older(row, action):
+    # A list that lags tells of what ran; that something ended, it cannot know too early.
+    if row.operation is None or (action.running and lagging and not later) or _older(row, action):
         return 0
+    now = f"Now the action is told as {action.status or 'running'}"
+    after = "How it ends this time is not followed" if action.running else "The operation stays as it is"
     words = (
-        f"ITCare said {row.status} of action {action.id}, and the operation ended as {row.operation.state}. "
-        f"Now the action is told as {action.status or 'running'}"
+        f"ITCare said {row.status or 'nothing'} of action {action.id}, and the operation ended as "
+        f"{row.operation.state}. {now}"
         + (f': "{action.message}".' if action.message else ".")
-        + " How it ends this time is not followed: look at the cluster, or ask cegedim.cloud."
+        + f" {after}: look at the cluster, or ask cegedim.cloud."
     )
     with transaction.atomic():
         # With the status of now, so that the matter is told once and not at each look.

@@ -20,10 +20,17 @@ from portal.web.hints import hint
 SETTLED_BY_AN_ACTION: Final = (
     Situation.NOTHING_FOUND,
     Situation.SEVERAL_FIT,
+    Situation.SAME_ACTION,
     Situation.UNSETTLED,
     Situation.VANISHED,
     Situation.STUCK,
 )
+# Acts that end an operation: its state then, the reason, and what was done in words.
+ENDS: Final[Mapping[Act, tuple[State, Reason, str]]] = {
+    Act.DONE: (State.SUCCEEDED, Reason.NONE, "Marked as done"),
+    Act.FAILED: (State.FAILED, Reason.SETTLED, "Marked as failed"),
+    Act.RELEASE: (State.FAILED, Reason.GIVEN_UP, "Given up without knowing whether it was done"),
+}
 
 
 class NotPossibleError(Exception):
@@ -64,40 +71,35 @@ def adopt(concern: Concern, user: User, why: str, *, seen: str, action: int) -> 
         _follow(operation, user, number, why)
 
 
-def mark_done(concern: Concern, user: User, why: str, *, seen: str) -> None:
-    """Say that it was done: the operation succeeds.
+def end(concern: Concern, user: User, why: str, *, seen: str, act: Act) -> None:
+    """Say how it ended: done, not done, or given up without knowing.
+
+    Args:
+        concern: See `adopt`.
+        user: See `adopt`.
+        why: See `adopt`.
+        seen: See `adopt`.
+        act: One of `ENDS`.
 
     Raises:
         LostRaceError: see `adopt`.
         NotPossibleError: see `adopt`.
     """
+    to, reason, what = ENDS[act]
     with transaction.atomic():
-        _, operation = _held(concern, user, seen, Act.DONE)
-        _end(operation, user, State.SUCCEEDED, Reason.NONE, "Marked as done", why)
-
-
-def mark_failed(concern: Concern, user: User, why: str, *, seen: str) -> None:
-    """Say that it was not done: the operation fails.
-
-    Raises:
-        LostRaceError: see `adopt`.
-        NotPossibleError: see `adopt`.
-    """
-    with transaction.atomic():
-        _, operation = _held(concern, user, seen, Act.FAILED)
-        _end(operation, user, State.FAILED, Reason.SETTLED, "Marked as failed", why)
-
-
-def release_cluster(concern: Concern, user: User, why: str, *, seen: str) -> None:
-    """Give up without knowing: the operation fails with that reason, and the cluster is free for others.
-
-    Raises:
-        LostRaceError: see `adopt`.
-        NotPossibleError: see `adopt`.
-    """
-    with transaction.atomic():
-        _, operation = _held(concern, user, seen, Act.RELEASE)
-        _end(operation, user, State.FAILED, Reason.GIVEN_UP, "Given up without knowing whether it was done", why)
+        _, operation = _held(concern, user, seen, act)
+        if operation.cluster is not None:
+            refresh(operation.cluster)
+        concerns.close_of(operation, _outcome(what, why), by=user)
+        operation.move(
+            to,
+            fence=operation.fence,
+            actor=user,
+            detail={"reason": reason, "why": why},
+            settled_by=user,
+            reason=reason,
+            message=f"{what} by {user}: {why}"[:500],
+        )
 
 
 def note(concern: Concern, user: User, why: str, *, seen: str) -> None:
@@ -172,21 +174,6 @@ def _follow(operation: Operation, user: User, number: int, why: str) -> None:
         message = f"operation {operation.pk} is no longer running"
         raise LostRaceError(message)
     _record("operation.adopted", operation, user, {"action": number, "why": why})
-
-
-def _end(operation: Operation, user: User, to: State, reason: Reason, what: str, why: str) -> None:
-    if operation.cluster is not None:
-        refresh(operation.cluster)
-    concerns.close_of(operation, _outcome(what, why), by=user)
-    operation.move(
-        to,
-        fence=operation.fence,
-        actor=user,
-        detail={"reason": reason, "why": why},
-        settled_by=user,
-        reason=reason,
-        message=f"{what} by {user}: {why}"[:500],
-    )
 
 
 def _held(concern: Concern, user: User, seen: str, act: Act) -> tuple[Concern, Operation]:

@@ -18,7 +18,7 @@ from portal.catalog.base import Kind
 from portal.catalog.kinds import KINDS
 from portal.inventory import reading, resources
 from portal.inventory.models import Cluster
-from portal.operations import continuity, holds, outcome, released, unknown
+from portal.operations import continuity, holds, outcome, relapses, released, unknown
 from portal.operations.leases import claim, hand_back, look_again
 from portal.operations.models import Attempt, Operation, bound
 from portal.operations.slowing import slow_down
@@ -109,6 +109,7 @@ def _prepare(client: itcare.Client, operation: Operation) -> itcare.Actions | No
         # Whoever is not reached at all is left alone by the circuit, and all go on together when it ends.
         _wait(operation, error.sentence, error.retry_after or UNREACHED_SECONDS, slower=not error.reason)
         return None
+    relapses.tell(watermark.items)
     if released.held_back(operation, watermark):
         return None
     # Before its conditions: what it did itself would break them, and who reads that would not know why.

@@ -8,10 +8,11 @@ from django.conf import settings
 from django.db.models import Q
 
 from portal import itcare
-from portal.operations import effects, unsettled
+from portal.operations import concerns, effects, relapses, unsettled
+from portal.operations.actions import TakenError
 from portal.operations.fitting import Known, Sight, look, rivals
 from portal.operations.leases import claim, look_again
-from portal.operations.models import Attempt, Operation
+from portal.operations.models import Attempt, Operation, Situation
 from portal.operations.states import LostRaceError, State
 from portal.operations.unsettled import NOT_YET, UNREADABLE, Person
 from portal.upstream.client import client as upstream_client
@@ -64,8 +65,7 @@ def _settle_one(client: itcare.Client, known: Known, operation: Operation) -> No
         unsettled.without_attempt(operation)
         return
     late = _told_late(client, attempts)
-    if late is not None:
-        unsettled.adopt(operation, late, "the sender's own late answer")
+    if late is not None and _adopted(operation, late):
         return
     acted = [attempt for attempt in attempts if attempt.may_have_acted]
     if not acted:
@@ -74,7 +74,19 @@ def _settle_one(client: itcare.Client, known: Known, operation: Operation) -> No
     # Before the list is read: a look counts as one after the grace time only if all of it was.
     patient = not unsettled.grace_is_over(acted[-1])
     listed = client.actions(resource_name=operation.name)
+    relapses.tell(listed.items)
     _judge(client, known, operation, acted[0], look(listed, operation, acted[0], known), patient=patient)
+
+
+def _adopted(operation: Operation, action: itcare.Action) -> bool:
+    """Take the action that a late answer named, unless it is another operation's: then a person is told, once."""
+    try:
+        unsettled.adopt(operation, action, "the sender's own late answer")
+    except TakenError as taken:
+        if not operation.concerns.filter(situation=Situation.SAME_ACTION).exists():
+            concerns.same_action(operation, taken.number)
+        return False
+    return True
 
 
 def _told_late(client: itcare.Client, attempts: list[Attempt]) -> itcare.Action | None:

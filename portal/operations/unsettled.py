@@ -20,10 +20,10 @@ from portal.catalog.kinds import KINDS
 from portal.inventory import waiting
 from portal.inventory.models import Cluster
 from portal.operations import concerns
-from portal.operations.actions import note
+from portal.operations.actions import note, tie
 from portal.operations.fitting import Sight
 from portal.operations.leases import look_again
-from portal.operations.models import PORTAL, Action, Attempt, Concern, Operation, Situation
+from portal.operations.models import PORTAL, TO_DECIDE, Action, Attempt, Concern, Operation, Situation
 from portal.operations.states import LostRaceError, Proof, Reason, State
 
 NOT_YET: Final = "ITCare shows nothing of it yet; it is looked for again."
@@ -89,17 +89,12 @@ def adopt(operation: Operation, action: itcare.Action, evidence: str) -> None:
 
     Raises:
         LostRaceError: another has the row.
-        ValueError: the action is another operation's.
+        TakenError: the action is another operation's.
     """
     found: Any = {"upstream_action_id": action.id, "evidence": evidence[:300], "found_at": Now(), "searched_at": Now()}
     detail: dict[str, str | int | None] = {"action": action.id, "evidence": evidence}
     with _deciding(operation):
-        note(action, None)
-        row = Action.objects.select_for_update(of=("self",)).get(upstream_id=action.id)
-        if row.operation_id not in (None, operation.pk):
-            message = f"action {action.id} is another operation's"
-            raise ValueError(message)
-        note(action, operation)
+        tie(action, operation)
         if operation.state == State.UNCLEAR:
             operation.move(
                 State.RUNNING,
@@ -116,7 +111,7 @@ def adopt(operation: Operation, action: itcare.Action, evidence: str) -> None:
             rows = Operation.objects.filter(pk=operation.pk)
             rows.update(look_at=Now(), lease_until=None, changed_at=Now(), message="", failures=0, **found)
             _record(operation, "operation.found", detail)
-        concerns.close_of(operation, f"Found at ITCare: {evidence}.", *SEARCHING)
+        concerns.close_of(operation, f"Found at ITCare: {evidence}.", *SEARCHING, Situation.SAME_ACTION)
 
 
 def succeed(operation: Operation, cluster: Cluster | None, effect: str) -> None:
@@ -135,7 +130,7 @@ def succeed(operation: Operation, cluster: Cluster | None, effect: str) -> None:
             message=words[:500],
             searched_at=Now(),
         )
-        concerns.close_of(operation, words, *SEARCHING)
+        concerns.close_of(operation, words, *TO_DECIDE)
     if cluster is not None:
         # Its parts may have changed with it.
         waiting.want([cluster.pk])
@@ -158,7 +153,7 @@ def fail(operation: Operation, attempt: Attempt) -> None:
             reason=reason,
             message=words[:500],
         )
-        concerns.close_of(operation, "Nothing was executed, says the sender's own late answer.", *SEARCHING)
+        concerns.close_of(operation, "Nothing was executed, says the sender's own late answer.", *TO_DECIDE)
 
 
 def searched(operation: Operation, words: str) -> None:

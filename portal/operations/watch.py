@@ -8,12 +8,11 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from portal.operations.concerns import close, raise_once
-from portal.operations.models import ActionMessage, Concern, Hold, Operation, Situation
+from portal.operations.models import TO_DECIDE, ActionMessage, Concern, Hold, Operation, Situation
 from portal.operations.states import ASKED, ENDED, State
 
 # At most so many of a sort in one round, so that one does not hold up the sweep.
 A_ROUND: Final = 100
-WATCHED: Final = (Situation.OVERDUE, Situation.UNREACHABLE, Situation.VANISHED, Situation.STUCK)
 
 
 def watch() -> None:
@@ -62,10 +61,10 @@ def _span(seconds: float) -> str:
 
 
 def _close_what_is_over() -> None:
-    rows = Concern.objects.open().filter(situation__in=WATCHED)
+    rows = Concern.objects.open().filter(situation__in=TO_DECIDE)
     for state in ENDED:
         _close(rows.filter(operation__state=state), f"The operation has ended: {state.label.lower()}.")
-    of = {situation: rows.filter(situation=situation) for situation in WATCHED}
+    of = {situation: rows.filter(situation=situation) for situation in TO_DECIDE}
     overdue = Operation.objects.overdue().filter(pk=OuterRef("operation"))
     _close(of[Situation.OVERDUE].exclude(Exists(overdue)), "It was put back into the queue or sent anew.")
     _close(of[Situation.UNREACHABLE].filter(operation__state__in=ASKED), "It was sent.")

@@ -167,7 +167,7 @@ GUARDS: Final = (
         "the look before a released one is sent again",
         "what had arrived after all is sent a second time",
         Cut(SENDING, "released.held_back(operation, watermark)", "False"),
-        (f"{OPERATIONS}/test_resolve.py::test_what_had_arrived_after_all_is_not_sent_again_but_found",),
+        (f"{OPERATIONS}/test_resolve_again.py::test_what_had_arrived_after_all_is_not_sent_again_but_found",),
     ),
     Guard(
         "the grace before nothing there counts",
@@ -179,7 +179,7 @@ GUARDS: Final = (
         "the grace before a person may send again",
         "what is on its way is sent a second time",
         Cut("portal/operations/acts.py", "now - last.started_at < grace", "False"),
-        (f"{OPERATIONS}/test_resolve.py::test_not_before_the_grace_period_is_over",),
+        (f"{OPERATIONS}/test_resolve_again.py::test_not_before_the_grace_period_is_over",),
     ),
     Guard(
         "one unfinished operation a cluster",

@@ -52,10 +52,8 @@ NOT_NOW = (
     resolve.NotAllowedError,
 )
 ACTS: Final[Mapping[acts.Act, Callable[..., object]]] = {
-    acts.Act.DONE: resolve.mark_done,
-    acts.Act.FAILED: resolve.mark_failed,
+    **{act: partial(resolve.end, act=act) for act in resolve.ENDS},
     acts.Act.SEND: resolve.send_again,
-    acts.Act.RELEASE: resolve.release_cluster,
     acts.Act.NOTED: resolve.note,
 }
 # Creates of one run, so that some are of one name.

@@ -120,6 +120,27 @@ def _relapsed(world: World, operation: Operation) -> Operation:
     return look(row, 3)
 
 
+def _taken_back(world: World, operation: Operation) -> Operation:
+    row = followed(begun(world, operation))
+    other = sent(Operation.objects.exclude(pk=row.pk).get())
+    later = "2199-01-01T00:00:00.000Z"
+    action = told(row.upstream_action_id or 0, status="ERROR", resourceName=row.name, lastUpdatedAt=later)
+    world.upstream.set_faults(tells([action, told(other.upstream_action_id or 0, resourceName=other.name)]))
+    row = look(row, 3)
+    words = Concern.objects.get().words
+    assert words.startswith(f"ITCare said SUCCESS of action {row.upstream_action_id}, and the operation ended as succ")
+    assert "Now the action is told as ERROR" in words
+    return row
+
+
+def _named_twice(world: World, operation: Operation) -> Operation:
+    first = begun(world, operation)
+    world.upstream.set_faults(fault("refuse", status=202, body=told(first.upstream_action_id or 0)))
+    row = sent(Operation.objects.exclude(pk=first.pk).get())
+    assert (row.upstream_action_id, first.actions.count()) == (None, 1)
+    return row
+
+
 def _same(world: World, operation: Operation) -> Operation:
     row = begun(world, operation)
     words = {"status": "IN_PROGRESS", "message": "Working"}
@@ -200,7 +221,26 @@ CASES: dict[str, Case] = {
         "the operation stays ended; a person is told once",
         "succeeded",
         "",
-        "Its action had ended, and goes on",
+        "ITCare takes back how its action ended",
+    ),
+    "going from SUCCESS to ERROR": Case(
+        "a list that is read for another purpose tells it as ERROR after the operation has ended",
+        _taken_back,
+        "succeeded",
+        "the operation stays ended; a person is told once",
+        "succeeded",
+        "",
+        "ITCare takes back how its action ended",
+    ),
+    "one number for two writes": Case(
+        "the answer to a second write names the action of the first",
+        _named_twice,
+        "running",
+        "two operations never follow one action: the second is looked for like one of which ITCare told none, and is "
+        "not sent again",
+        "running",
+        "ITCare accepted it without telling which action carries it out.",
+        "ITCare names an action that carries out another operation",
     ),
     "the same message for ever": Case(
         "the stand-in says the same at every look",
@@ -235,7 +275,7 @@ CASES: dict[str, Case] = {
     ),
 }
 # What these are about lasts: the fault stays while it is judged.
-STAYS = {"never ending", "two actions that look like ours"}
+STAYS = {"never ending", "one number for two writes", "two actions that look like ours"}
 
 
 def rows() -> list[Row]:
@@ -260,7 +300,7 @@ def _seen(*parts: str) -> str:
 def test_an_odd_action(cast: Cast, upstream: Sandbox, settings: Settings, name: str) -> None:
     case = CASES[name]
     operation = queued(cast.developer, cast.approver)
-    if case.strike is _relapsed:
+    if case.strike in {_relapsed, _taken_back, _named_twice}:
         queued(cast.developer, cast.approver, name="another01")
     world = World(upstream, settings)
     row = case.strike(world, operation)

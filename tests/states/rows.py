@@ -1,6 +1,7 @@
 """Operations and changes in every state, made with the fewest columns that the database demands."""
 
 import uuid
+from itertools import count
 from typing import Any
 
 from django.db.models.functions import Now
@@ -54,7 +55,12 @@ def operation(cast: Cast, state: State = State.QUEUED, **values: Any) -> Operati
         "digest": "d" * 64,
         "state": state,
     }
-    return Operation.objects.create(**{**told, **OPERATION[state], **values})
+    needs = OPERATION[state]
+    if "upstream_action_id" in needs:
+        # An action carries out one operation.
+        taken = set(Operation.objects.values_list("upstream_action_id", flat=True))
+        needs = {**needs, "upstream_action_id": next(number for number in count(7) if number not in taken)}
+    return Operation.objects.create(**{**told, **needs, **values})
 
 
 def change(cast: Cast, state: ChangeState = ChangeState.DRAFT, **values: Any) -> Change:  # noqa: ANN401 - columns

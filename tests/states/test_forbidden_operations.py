@@ -123,6 +123,17 @@ def test_one_unfinished_operation_a_cluster_and_one_create_a_name(cast: Cast, fi
     assert Operation.objects.count() == 2 + 2 * len(ENDED)
 
 
+@pytest.mark.parametrize("second", [State.RUNNING, State.UNCLEAR, *ENDED])
+@pytest.mark.parametrize("first", [State.RUNNING, *ENDED])
+def test_one_operation_an_action_also_after_its_end(cast: Cast, first: State, second: State) -> None:
+    operation(cast, first, upstream_action_id=77)
+    with refused("one_operation_an_action"), transaction.atomic():
+        operation(cast, second, upstream_action_id=77)
+    for _ in range(2):
+        operation(cast, second, upstream_action_id=None)
+    assert Operation.objects.count() == 3
+
+
 def test_references_and_secrets_belong_to_one_operation(cast: Cast) -> None:
     one = operation(cast, password=secret(), reveal=secret())
     for column in ("reference", "password_id", "reveal_id"):
@@ -178,6 +189,7 @@ def test_no_constraint_of_operations_is_left_untried() -> None:
         "no_reveal_of_a_failure",
         "one_unfinished_operation_a_cluster",
         "one_unfinished_create_a_name",
+        "one_operation_an_action",
         "attempt_number_once",
         "attempt_ended_is_proven",
         "attempt_proof_known",

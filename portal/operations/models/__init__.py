@@ -2,7 +2,7 @@
 
 from portal.operations.models.actions import Action, ActionMessage
 from portal.operations.models.attempts import Attempt
-from portal.operations.models.concerns import TO_KNOW, Concern, ConcernQuerySet, Situation
+from portal.operations.models.concerns import TO_DECIDE, TO_KNOW, Concern, ConcernQuerySet, Situation
 from portal.operations.models.continuity import Continuity
 from portal.operations.models.heartbeats import Heartbeat
 from portal.operations.models.holds import Hold
@@ -11,6 +11,7 @@ from portal.operations.models.secrets import Secret, bound, erase
 
 __all__ = [
     "PORTAL",
+    "TO_DECIDE",
     "TO_KNOW",
     "Action",
     "ActionMessage",

@@ -3,7 +3,7 @@
 from typing import Final, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Exists, OuterRef, Q, When
 from django.db.models.functions import Now
 from django.urls import reverse
 
@@ -24,14 +24,26 @@ class Situation(models.TextChoices):
     UNREACHABLE = "unreachable", "Approved, and cannot be sent for a long time"
     VANISHED = "vanished", "ITCare no longer knows the action that carries it out"
     STUCK = "stuck", "Looking at it keeps failing"
+    SAME_ACTION = "same_action", "ITCare names an action that carries out another operation"
     LATE_ACTION = "late_action", "An action showed up after the operation had ended"
-    RELAPSED = "relapsed", "Its action had ended, and goes on"
+    RELAPSED = "relapsed", "ITCare takes back how its action ended"
     UNKNOWN_ACTION = "unknown_action", "ITCare did something for the portal that the portal does not remember"
     DRIFT = "drift", "The cluster is not as the last operation left it"
 
 
 # What asks for nothing but that somebody knows: a person closes it by saying so.
 TO_KNOW: Final = (Situation.LATE_ACTION, Situation.RELAPSED, Situation.UNKNOWN_ACTION, Situation.DRIFT)
+# What a decision about the operation settles, all of it at once; the one that says most of what to look at first.
+TO_DECIDE: Final = (
+    Situation.SEVERAL_FIT,
+    Situation.SAME_ACTION,
+    Situation.NOTHING_FOUND,
+    Situation.VANISHED,
+    Situation.UNSETTLED,
+    Situation.STUCK,
+    Situation.UNREACHABLE,
+    Situation.OVERDUE,
+)
 
 
 class ConcernQuerySet(models.QuerySet["Concern"]):
@@ -40,6 +52,12 @@ class ConcernQuerySet(models.QuerySet["Concern"]):
     def open(self) -> Self:
         """Concerns that nobody has dealt with yet."""
         return self.filter(closed_at=None)
+
+    def matters(self) -> Self:
+        """Open ones, of each operation only the first of those that one decision settles: it tells the others too."""
+        rank = Case(*(When(situation=situation, then=place) for place, situation in enumerate(TO_DECIDE)))
+        others = Concern.objects.open().alias(rank=rank).filter(operation=OuterRef("operation"))
+        return self.open().alias(rank=rank).exclude(Exists(others.filter(rank__lt=OuterRef("rank"))))
 
     def visible_to(self, user: User) -> Self:
         """Concerns about the services of the person's teams; all of them for support and administrators."""

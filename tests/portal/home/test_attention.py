@@ -92,6 +92,44 @@ def test_everything_open_is_listed_the_oldest_first_and_nothing_else(cast: Cast,
     assert not [each for each in page.all() if "hx-get" in each.attributes]
 
 
+def test_an_operation_that_one_decision_settles_stands_there_once_with_all_that_is_said(
+    cast: Cast, concern: Concern
+) -> None:
+    operation = concern.operation
+    assert operation is not None
+    overdue = concern_of(operation, situation=Situation.OVERDUE)
+    known = concern_of(operation, situation=Situation.LATE_ACTION)
+    Concern.objects.filter(pk=overdue.pk).update(words="It was sent more than 4 hours ago.", raised_at=Now())
+    browser = signed_in(cast.approver)
+    page = page_of(browser, "/attention/")
+    cards = [card for card in page.all("section") if "data-id" in card.attributes]
+    assert [card.attributes["data-id"] for card in cards] == [str(concern.pk), str(known.pk)]
+    assert ["It was sent more than 4 hours ago." in card.text for card in cards] == [True, False]
+    assert [len(card.all("a", href=overdue.get_absolute_url())) for card in cards] == [1, 0]
+    assert Page.of(browser.get("/").content).one("a", href="/attention/").text == "Needs a person 2 waiting"
+    other = page_of(browser, overdue.get_absolute_url())
+    assert [link.text for link in other.all("a", href=concern.get_absolute_url())] == [str(concern)]
+    live = live_part(browser, "/attention/")
+    assert poll(browser, live)[0] == 204
+    Concern.objects.filter(pk=overdue.pk).update(words="More than 5 hours.", changed_at=timezone.now())
+    assert "More than 5 hours." in poll(browser, live)[1].text
+    page = page_of(browser, concern.get_absolute_url())
+    assert browser.post(f"{concern.get_absolute_url()}done/", sent(page, "done")).status_code == 303
+    assert not Concern.objects.open().exists()
+
+
+def test_one_that_goes_on_is_still_overdue(cast: Cast, concern: Concern) -> None:
+    operation = concern.operation
+    assert operation is not None
+    overdue = concern_of(operation, situation=Situation.OVERDUE)
+    browser = signed_in(cast.approver)
+    page = page_of(browser, concern.get_absolute_url())
+    button = acts_on(page)["adopt"].all("button")[0].attributes["value"]
+    assert browser.post(f"{concern.get_absolute_url()}adopt/", sent(page, "adopt", action=button)).status_code == 303
+    cards = page_of(browser, "/attention/").all("section")
+    assert [card.attributes["data-id"] for card in cards if "data-id" in card.attributes] == [str(overdue.pk)]
+
+
 def test_an_empty_list_says_so(cast: Cast) -> None:
     (empty,) = page_of(signed_in(cast.approver), "/attention/").with_class("empty")
     assert empty.one("h2").text == "Nothing needs a person"

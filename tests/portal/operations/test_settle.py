@@ -156,9 +156,9 @@ def test_an_upstream_that_cannot_be_asked_leaves_it_as_it_is(cast: Cast, upstrea
 
 def test_one_that_cannot_be_settled_does_not_hold_up_the_others(cast: Cast, upstream: Sandbox) -> None:
     first = unclear(cast, upstream, "drop")
-    # An answer that names the action of another operation makes no sense.
+    # No such number can be asked for.
     other = sent(new(cast, name="another02"))
-    Attempt.objects.filter(operation=first).update(upstream_action_id=other.upstream_action_id)
+    Attempt.objects.filter(operation=first).update(upstream_action_id=-1)
     upstream.set_faults(fault("drop"))
     second = sent(new(cast, name="another01"))
     settled(first)

@@ -12,8 +12,8 @@ from pytest_django import Settings
 from portal.audit.models import Entry
 from portal.home.management.commands.sweep import jobs
 from portal.operations import follow, holds
-from portal.operations.concerns import close_of
-from portal.operations.models import Action, Concern, Operation
+from portal.operations.concerns import close_of, raise_concern
+from portal.operations.models import TO_KNOW, Action, Concern, Operation, Situation
 from portal.operations.states import State
 from portal.operations.watch import watch
 from tests.cast import Cast, queued
@@ -85,6 +85,17 @@ def test_what_a_person_has_dealt_with_does_not_come_back_by_itself(cast: Cast) -
     for _ in range(2):
         watch()
     assert (Concern.objects.count(), open_ones()) == (1, [])
+
+
+@pytest.mark.parametrize("situation", Situation)
+def test_what_asks_for_a_decision_does_not_stay_open_when_the_operation_has_ended(
+    cast: Cast, situation: Situation
+) -> None:
+    row = row_of(cast, State.RUNNING)
+    raise_concern(situation, "Look.", operation=row)
+    row.move(State.SUCCEEDED)
+    watch()
+    assert open_ones() == ([situation] if situation in TO_KNOW else [])
 
 
 def test_what_cannot_be_sent_for_long_is_told_with_the_reason_until_it_is_sent(cast: Cast) -> None:

@@ -1,0 +1,91 @@
+"""ITCare names one action for two writes: two operations never follow it, and a person is told."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from portal import itcare
+from portal.operations import outcome, unsettled
+from portal.operations.actions import TakenError
+from portal.operations.models import Action, Attempt, Concern, Operation
+from portal.operations.states import State
+from tests.cast import Cast, queued
+from tests.portal.operations.engine import at_once, evidence, fault, posts, sent, settled, tells
+from tests.portal.operations.needing import bare
+from tests.portal.operations.test_settle import told
+from tests.sandbox_server import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def named(number: int) -> dict[str, Any]:
+    """A rule by which a create is answered with that action."""
+    return fault("refuse", status=202, body=told(number))
+
+
+def words(other: Operation) -> str:
+    return (
+        f"ITCare accepted it and named action {other.upstream_action_id}, which carries out operation {other.pk}, "
+        f"{other}. Two operations never follow one action: this one is looked for like one of which ITCare told no "
+        "action, and is not sent again."
+    )
+
+
+def asked() -> list[tuple[str, int | None, str]]:
+    return list(Concern.objects.open().values_list("situation", "operation", "words"))
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_an_answer_that_names_another_s_action_is_told_and_followed_by_nobody_else(
+    cast: Cast, upstream: Sandbox, *, ended: bool
+) -> None:
+    first = sent(queued(cast.developer, cast.approver))
+    number = first.upstream_action_id or 0
+    if ended:
+        first.move(State.SUCCEEDED)
+    upstream.set_faults(named(number))
+    second = sent(queued(cast.developer, cast.approver, name="another01"))
+    assert (second.state, second.upstream_action_id, second.last_proof) == ("running", None, "accepted")
+    assert evidence(second) == [("accepted", 202)]
+    assert second.attempts.get().upstream_action_id is None
+    assert Action.objects.get(upstream_id=number).operation == first
+    assert asked() == [("same_action", second.pk, words(first))]
+    # It is looked for, and found where ITCare shows one of its own after all.
+    upstream.set_faults(tells([told(number), told(90_001, resourceName=second.name)]))
+    second = settled(second)
+    assert (second.state, second.upstream_action_id, asked()) == ("running", 90_001, [])
+    assert posts(upstream) == 2
+
+
+def test_a_late_answer_that_names_another_s_action_is_told_once_and_the_search_goes_on(
+    cast: Cast, upstream: Sandbox
+) -> None:
+    first = sent(queued(cast.developer, cast.approver))
+    upstream.set_faults(fault("drop_before"))
+    second = sent(queued(cast.developer, cast.approver, name="another01"))
+    Attempt.objects.filter(operation=second).update(upstream_action_id=first.upstream_action_id)
+    upstream.set_faults(tells([told(first.upstream_action_id or 0)]))
+    for _ in range(2):
+        second = settled(second)
+        assert (second.state, second.upstream_action_id) == ("unclear", None)
+    assert asked() == [("same_action", second.pk, words(first))]
+    upstream.set_faults(tells([told(first.upstream_action_id or 0), told(90_001, resourceName=second.name)]))
+    second = settled(second)
+    assert (second.state, second.upstream_action_id, asked()) == ("running", 90_001, [])
+
+
+def test_of_two_that_are_accepted_with_one_action_at_the_same_instant_one_has_it(cast: Cast) -> None:
+    rows = [bare(cast, State.UNCLEAR, name=name) for name in ("cluster00001", "cluster00002")]
+    action = itcare.Action(id=77, status="IN_PROGRESS")
+    results = at_once(*(partial(unsettled.adopt, row, action, "it fits") for row in rows))
+    assert sorted(type(result).__name__ for result in results) == ["NoneType", "TakenError"]
+    assert Operation.objects.filter(upstream_action_id=77).count() == 1
+    loser = rows[[isinstance(result, TakenError) for result in results].index(True)]
+    attempt = loser.attempts.get()
+    with transaction.atomic():
+        outcome.accepted(loser, attempt, itcare.Accepted(202, action, "", finished=False))
+    attempt.refresh_from_db()
+    assert (attempt.proof, attempt.upstream_action_id) == ("accepted", None)
+    assert [each[:2] for each in asked()] == [("same_action", loser.pk)]
