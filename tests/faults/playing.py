@@ -1,7 +1,6 @@
 """What runs of the state machine share: their world, what people do in them, processes that are killed."""
 
 import itertools
-import json
 import os
 import signal
 import time
@@ -18,7 +17,6 @@ from hypothesis.stateful import RuleBasedStateMachine
 from portal.accounts.models import User
 from portal.changes import decide, submit
 from portal.changes.models import Change
-from portal.home.management.commands.sweep import jobs
 from portal.inventory import lists, waiting
 from portal.operations import acts, continuity, resolve, send, settle
 from portal.operations.models import Concern, Operation
@@ -26,7 +24,7 @@ from portal.operations.states import LostRaceError, State
 from portal.operations.sweep import once
 from portal.upstream.client import client
 from tests.cast import Cast
-from tests.faults.judge import CARRIES, aim
+from tests.faults.judge import CARRIES, aim, carried_out, named
 from tests.portal.catalog.asking import RESTORE, Values, placed
 from tests.sandbox_server import ANSWER_SECONDS, Sandbox
 
@@ -75,9 +73,7 @@ class World:
 
     def carried_out(self, operation: Operation) -> int:
         """How many actions for it, and for any other of its kind on its name, the stand-in has on its disk."""
-        actions = json.loads(self.upstream.state.read_text(encoding="utf-8"))["world"]["actions"]
-        wanted = (operation.name, f"postgresql_{operation.kind}")
-        return sum((action["resource_name"], action["process"]) == wanted for action in actions)
+        return carried_out(self.upstream)[operation.kind, operation.name]
 
 
 def killed(step: Callable[[], object], moment: Callable[[int], object]) -> bool:
@@ -214,7 +210,7 @@ class Playing(RuleBasedStateMachine):
         settle.settle()
 
     def _sweep(self) -> None:
-        once([job for job in jobs() if job.name in CARRIES])
+        once(named(*CARRIES))
 
     def _read(self) -> None:
         upstream = client()
