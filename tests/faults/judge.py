@@ -104,7 +104,8 @@ def judge(upstream: Sandbox) -> None:
     Raises:
         AssertionError: something does not, with a sentence for each.
     """
-    assert list(problems(upstream)) == []
+    found = list(problems(upstream))
+    assert found == [], "\n".join(found)
 
 
 def problems(upstream: Sandbox, about: Operation | None = None) -> Iterator[str]:
@@ -240,7 +241,7 @@ def _true(alike: list[Operation], done: Counter[tuple[str, str]]) -> Iterator[st
         yield f"lost: ITCare has done it {times} times, and {said} ended so: {title}"
     if times < said:
         yield f"ITCare has done it {times} times, and {said} are said to have ended there: {title}"
-    yield from filter(None, (_unread(each) for each in alike[-1:] if each.state == State.SUCCEEDED))
+    yield from filter(None, (_unread(each) for each in mine[-1:] if each.state == State.SUCCEEDED))
 
 
 def _unread(operation: Operation) -> str:
@@ -260,7 +261,7 @@ def _perhaps_unread() -> Any:  # noqa: ANN401 - a queryset
     removes = Q(kind__in=[name for name, kind in KINDS.items() if kind.removes])
     gone = Q(cluster__gone_at__isnull=False)
     odd = Q(cluster=None) | (removes & ~gone) | (~removes & gone)
-    return Operation.objects.filter(odd, state=State.SUCCEEDED).select_related("cluster")
+    return Operation.objects.filter(odd, state=State.SUCCEEDED, settled_by=None).select_related("cluster")
 
 
 def _nothing_stuck() -> Iterator[str]:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
-import requests
 from django.db.models import F
 from django.db.models.functions import Now
 from django.http import QueryDict
@@ -33,7 +32,6 @@ from tests.faults.playing import ASKS, NAMES, NOT_NOW, WRITE, Playing, lives
 from tests.faults.switches import ON_READS, ON_WRITES
 from tests.portal.catalog.asking import Values
 from tests.portal.operations.engine import at_once, fault, time_passes
-from tests.sandbox_server import ANSWER_SECONDS
 
 
 class Portal(Playing):
@@ -178,7 +176,7 @@ class Portal(Playing):
         before = len(self.upstream.writes())
         for method in ("POST", "PATCH", "DELETE"):
             rule_of = fault("late", match={"method": method, "path": WRITE}, seconds=1.0)
-            requests.post(f"{self.upstream.control_url}/faults", json=rule_of, timeout=ANSWER_SECONDS)
+            self.upstream.add_faults(rule_of)
 
         def arrived(child: int) -> None:
             end = time.monotonic() + 10

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Final
 
-import requests
 from django.db import connection
 from hypothesis.stateful import RuleBasedStateMachine
 
@@ -26,7 +25,7 @@ from portal.upstream.client import client
 from tests.cast import Cast
 from tests.faults.judge import CARRIES, aim, carried_out, named
 from tests.portal.catalog.asking import RESTORE, Values, placed
-from tests.sandbox_server import ANSWER_SECONDS, Sandbox
+from tests.sandbox_server import Sandbox
 
 WRITE = "/databases/postgresql"
 ASKS: Final[Mapping[str, Values]] = {
@@ -193,7 +192,7 @@ class Playing(RuleBasedStateMachine):
         return None if alike > 1 else bool(self.world.carried_out(operation))
 
     def _add_fault(self, rule_of: dict[str, Any]) -> None:
-        requests.post(f"{self.upstream.control_url}/faults", json=rule_of, timeout=ANSWER_SECONDS).raise_for_status()
+        self.upstream.add_faults(rule_of)
         self.figures["faults"] += 1
 
     def _killed(self, step: Callable[[], object], moment: Callable[[int], object]) -> None:
