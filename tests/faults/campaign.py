@@ -45,6 +45,7 @@ PARTS: Final = (
     Part(
         "every fault by its name",
         (
+            "test_acknowledging.py",
             "test_actions.py",
             "test_audit_log.py",
             "test_broker.py",

@@ -3,6 +3,7 @@
 import os
 
 from tests.faults import (
+    test_acknowledging,
     test_actions,
     test_audit_log,
     test_broker,
@@ -22,6 +23,7 @@ from tests.portal.operations import test_claims, test_poison, test_send, test_se
 # Modules whose tests tell what they cause, in the order of the paper within each group.
 TELLING = (
     test_broker,
+    test_acknowledging,
     test_races,
     test_holding,
     test_claims,
