@@ -14,7 +14,7 @@ from tests.cast import Cast
 from tests.conftest import as_owner
 from tests.faults.judge import judge, settle_down
 from tests.faults.table import Row, told
-from tests.faults.test_postgres import ERROR_PAGE, GROUP, STEPS, carry_on
+from tests.faults.transactions import ERROR_PAGE, GROUP, STEPS, carry_on
 from tests.portal.operations.engine import everybody_tries, fault, meanwhile, posts, sent
 from tests.sandbox_server import Sandbox, until
 
