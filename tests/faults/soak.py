@@ -33,6 +33,9 @@ BETWEEN_KILLS = (1.0, 4.0)
 BETWEEN_FAULTS = (0.2, 1.0)
 # Answers of one sort that faults wait for: what is asked rarely must not keep the others from going wrong.
 MOST_UNMET = 2
+# After these the portal asks nothing for up to a minute, and nothing else can go wrong meanwhile.
+STOP_ALL = ("401 instead", "429 instead")
+SELDOM = 0.05
 MATCHES = (
     *({"method": method, "path": WRITE} for method in METHODS),
     *({"method": "GET", "path": path} for path in ("/actions", WRITE)),
@@ -168,8 +171,10 @@ class Soak:
                 match = chance.choice(MATCHES)
                 alike = [rule for rule in self.deployment.upstream.faults() if rule["match"] == match]
                 if sum(rule["times"] for rule in alike) < MOST_UNMET:
-                    bad = chance.choice(list((ON_READS if match["method"] == "GET" else ON_WRITES).values()))
-                    self.deployment.upstream.add_faults({"match": match, "times": 1, "fault": bad})
+                    known = ON_READS if match["method"] == "GET" else ON_WRITES
+                    rare = chance.random() < SELDOM
+                    bad = chance.choice([name for name in known if (name in STOP_ALL) == rare])
+                    self.deployment.upstream.add_faults({"match": match, "times": 1, "fault": known[bad]})
                     self._count("faults")
 
     # --- people --------------------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
-"""Deadlocks and serialization failures: PostgreSQL takes a transaction back as a whole, and it is done again."""
+"""Deadlocks, serialization failures, a lock that is not let go: what is taken back is done again."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from pathlib import Path
+from threading import Event
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -11,9 +14,14 @@ from django.db import connection
 from psycopg import sql
 
 from portal.audit.record import LOCK
+from portal.operations import send
 from portal.operations.models import Operation
+from portal.operations.sweep import once
+from tests.browsing import signed_in
 from tests.cast import Cast
-from tests.faults.judge import judge, settle_down
+from tests.faults.judge import CARRIES, judge, named, settle_down
+from tests.faults.proxy import Moment, Rule, freeze, hold, starting
+from tests.faults.steps import stage
 from tests.faults.table import Row, told
 from tests.faults.transactions import (
     CAMPAIGN,
@@ -171,3 +179,76 @@ def test_a_serialization_failure_takes_the_transaction_back(
     settle_down()
     judge(upstream)
     assert (Operation.objects.get().state, posts(upstream)) == ("succeeded", 1)
+
+
+@contextmanager
+def waiting_for_locks(wait: str) -> Iterator[None]:
+    """Have the portal in this process wait for a lock so long, instead of ten seconds."""
+    options = connection.settings_dict["OPTIONS"]
+    before = "lock_timeout=10s"
+    assert before in options["options"]
+    with connecting(OPTIONS={**options, "options": options["options"].replace(before, f"lock_timeout={wait}")}):
+        yield
+
+
+# Whether somebody holds the lock of the audit log.
+HOLDS: LiteralString = (
+    "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+    " WHERE datname = current_database() AND locktype = 'advisory' AND granted"
+    " AND (classid::bigint << 32) + objid::bigint = %s"
+)
+
+
+def states() -> dict[str, str]:
+    return dict(Operation.objects.values_list("name", "state"))
+
+
+@told(
+    Row(
+        GROUP,
+        "a process frozen in a transaction that holds the lock of the audit log",
+        "a sender is stopped (SIGSTOP) between its entry and the commit of it; the time after which PostgreSQL ends "
+        "such a transaction, a minute, is set to seconds",
+        "pages and the sweep go on reading; who writes waits for ten seconds at most and is told; after the minute "
+        "PostgreSQL ends the transaction, and all goes on; the sender wakes up without its connection, and sends "
+        "nothing",
+        ERROR_PAGE,
+    )
+)
+def test_a_frozen_process_holds_the_audit_log_up_for_a_while_only(
+    cast: Cast, upstream: Sandbox, portal_environment: dict[str, str], tmp_path: Path
+) -> None:
+    change = STEPS["approve"].ready(cast, upstream, "waits01")
+    approves = STEPS["approve"].do(cast, change)
+    operation = STEPS["send"].ready(cast, upstream, "frozen01")
+    go, frozen = Event(), Event()
+    impatient = {"DJANGO_SETTINGS_MODULE": "tests.faults.impatient"}
+    with stage(portal_environment, upstream, tmp_path / "steps.log", **impatient) as short:
+        held = hold(go, freeze(short.zygote.running), frozen.set)
+        with short.watched(Rule(starting("commit (operation.sending)"), Moment.BEFORE, held)):
+            step = short.zygote.start("send", operation.pk)
+            try:
+                assert frozen.wait(30)
+                assert counted(HOLDS, LOCK) == 1
+                with waiting_for_locks("500ms"):
+                    assert approves() == ERROR_PAGE
+                    send.send(operation.pk)
+                    once(named(*CARRIES))
+                    assert signed_in(cast.approver).get(change.get_absolute_url()).status_code == HTTPStatus.OK
+                connection.close()
+                assert states() == {"frozen01": "queued"}
+                until(lambda: counted(HOLDS, LOCK) == 0, seconds=30)
+                carry_on(cast, "waits01")
+                settle_down()
+                judge(upstream)
+                assert (states(), posts(upstream)) == ({"frozen01": "succeeded", "waits01": "succeeded"}, 2)
+            finally:
+                go.set()
+                step.go_on()
+            # Its transaction is lost, and with it the permission to send.
+            assert step.status() == 0
+    said = (tmp_path / "steps.log").read_text()
+    assert f"Operation {operation.pk} could not be sent." in said
+    assert "terminating connection due to idle-in-transaction timeout" in said
+    judge(upstream)
+    assert posts(upstream) == 2

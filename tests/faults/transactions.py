@@ -139,10 +139,10 @@ def connecting(**changes: Any) -> Iterator[None]:  # noqa: ANN401 - as Django's 
         database.update(before)
 
 
-def counted(statement: LiteralString) -> int:
+def counted(statement: LiteralString, *values: object) -> int:
     """What the statement counts, asked on a connection of its own."""
     with closing(as_owner()) as owner:
-        found = owner.execute(statement).fetchone()
+        found = owner.execute(statement, values).fetchone()
     assert found is not None
     return int(found[0])
 
