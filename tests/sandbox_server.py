@@ -131,6 +131,16 @@ class Sandbox:
         if answer.status_code != requests.codes.ok:
             raise ValueError(answer.text)
 
+    def add_faults(self, *rules: dict[str, Any]) -> None:
+        """Put these rules behind those in force."""
+        requests.post(f"{self.control_url}/faults", json=list(rules), timeout=ANSWER_SECONDS).raise_for_status()
+
+    def faults(self) -> list[dict[str, Any]]:
+        """The rules in force, `times` being what is left of each."""
+        answer = requests.get(f"{self.control_url}/faults", timeout=ANSWER_SECONDS)
+        answer.raise_for_status()
+        return list(answer.json())
+
     def end_tokens(self) -> None:
         """Make every token that was issued worthless."""
         requests.delete(f"{self.control_url}/tokens", timeout=ANSWER_SECONDS).raise_for_status()

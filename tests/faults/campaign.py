@@ -45,11 +45,13 @@ PARTS: Final = (
     Part(
         "every fault by its name",
         (
+            "test_acknowledging.py",
             "test_actions.py",
             "test_audit_log.py",
             "test_broker.py",
+            "test_connections.py",
             "test_crowds.py",
-            "test_postgres.py",
+            "test_locks.py",
             "test_reaching.py",
             "test_restarts.py",
             "test_upstream.py",

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
-import requests
 from django.db.models import F
 from django.db.models.functions import Now
 from django.http import QueryDict
@@ -22,19 +21,17 @@ from portal.audit.models import Entry
 from portal.catalog.kinds import KINDS
 from portal.changes import submit
 from portal.changes.models import Change
-from portal.home.management.commands.sweep import jobs
 from portal.inventory.models import Cluster, Sync
 from portal.operations import acts, continuity, follow, holds, late, send, tasks, watch
 from portal.operations.models import Operation, Secret
 from portal.operations.states import ENDED, UNSENT, Reason, State
 from portal.operations.sweep import once
 from tests.cast import form_data
-from tests.faults.judge import CARRIES, aim, aim_of, judge, settle_down
+from tests.faults.judge import CARRIES, aim, aim_of, judge, named, settle_down
 from tests.faults.playing import ASKS, NAMES, NOT_NOW, WRITE, Playing, lives
 from tests.faults.switches import ON_READS, ON_WRITES
 from tests.portal.catalog.asking import Values
 from tests.portal.operations.engine import at_once, fault, time_passes
-from tests.sandbox_server import ANSWER_SECONDS
 
 
 class Portal(Playing):
@@ -179,7 +176,7 @@ class Portal(Playing):
         before = len(self.upstream.writes())
         for method in ("POST", "PATCH", "DELETE"):
             rule_of = fault("late", match={"method": method, "path": WRITE}, seconds=1.0)
-            requests.post(f"{self.upstream.control_url}/faults", json=rule_of, timeout=ANSWER_SECONDS)
+            self.upstream.add_faults(rule_of)
 
         def arrived(child: int) -> None:
             end = time.monotonic() + 10
@@ -253,7 +250,7 @@ class Portal(Playing):
     def _calm_down(self) -> None:
         """What ITCare never ends is overdue one day."""
         for _ in range(4):
-            once([job for job in jobs() if job.name in CARRIES])
+            once(named(*CARRIES))
             time_passes(400)
         day = timedelta(days=1)
         self._operations().filter(state=State.RUNNING).update(

@@ -1,7 +1,6 @@
 """What runs of the state machine share: their world, what people do in them, processes that are killed."""
 
 import itertools
-import json
 import os
 import signal
 import time
@@ -11,14 +10,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Final
 
-import requests
 from django.db import connection
 from hypothesis.stateful import RuleBasedStateMachine
 
 from portal.accounts.models import User
 from portal.changes import decide, submit
 from portal.changes.models import Change
-from portal.home.management.commands.sweep import jobs
 from portal.inventory import lists, waiting
 from portal.operations import acts, continuity, resolve, send, settle
 from portal.operations.models import Concern, Operation
@@ -26,9 +23,9 @@ from portal.operations.states import LostRaceError, State
 from portal.operations.sweep import once
 from portal.upstream.client import client
 from tests.cast import Cast
-from tests.faults.judge import CARRIES, aim
+from tests.faults.judge import CARRIES, aim, carried_out, named
 from tests.portal.catalog.asking import RESTORE, Values, placed
-from tests.sandbox_server import ANSWER_SECONDS, Sandbox
+from tests.sandbox_server import Sandbox
 
 WRITE = "/databases/postgresql"
 ASKS: Final[Mapping[str, Values]] = {
@@ -73,9 +70,7 @@ class World:
 
     def carried_out(self, operation: Operation) -> int:
         """How many actions for it, and for any other of its kind on its name, the stand-in has on its disk."""
-        actions = json.loads(self.upstream.state.read_text(encoding="utf-8"))["world"]["actions"]
-        wanted = (operation.name, f"postgresql_{operation.kind}")
-        return sum((action["resource_name"], action["process"]) == wanted for action in actions)
+        return carried_out(self.upstream)[operation.kind, operation.name]
 
 
 def killed(step: Callable[[], object], moment: Callable[[int], object]) -> bool:
@@ -195,7 +190,7 @@ class Playing(RuleBasedStateMachine):
         return None if alike > 1 else bool(self.world.carried_out(operation))
 
     def _add_fault(self, rule_of: dict[str, Any]) -> None:
-        requests.post(f"{self.upstream.control_url}/faults", json=rule_of, timeout=ANSWER_SECONDS).raise_for_status()
+        self.upstream.add_faults(rule_of)
         self.figures["faults"] += 1
 
     def _killed(self, step: Callable[[], object], moment: Callable[[int], object]) -> None:
@@ -212,7 +207,7 @@ class Playing(RuleBasedStateMachine):
         settle.settle()
 
     def _sweep(self) -> None:
-        once([job for job in jobs() if job.name in CARRIES])
+        once(named(*CARRIES))
 
     def _read(self) -> None:
         upstream = client()

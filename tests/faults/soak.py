@@ -8,11 +8,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Event
+from threading import Event, Lock
 
 import requests
 
@@ -28,27 +28,41 @@ WRITE = "/databases/postgresql"
 METHODS = ("POST", "PATCH", "DELETE")
 SOMETIMES = 0.5
 SERVERS = ("postgres", "redis")
-# Seconds between two things that go wrong, at least and at most.
-BETWEEN = (1.5, 5.0)
+# Seconds between two kills, and between two faults, at least and at most.
+BETWEEN_KILLS = (1.0, 4.0)
+BETWEEN_FAULTS = (0.2, 1.0)
+# Answers of one sort that faults wait for: what is asked rarely must not keep the others from going wrong.
+MOST_UNMET = 2
+# After these the portal asks nothing for up to a minute, and nothing else can go wrong meanwhile.
+STOP_ALL = ("401 instead", "429 instead")
+SELDOM = 0.05
+MATCHES = (
+    *({"method": method, "path": WRITE} for method in METHODS),
+    *({"method": "GET", "path": path} for path in ("/actions", WRITE)),
+)
 # Seconds for which a killed part stays away.
 AWAY = (0.0, 3.0)
+# So many people work at once, each with an approver; seconds between what one asks for and the next.
+PEOPLE = 4
+PAUSE = 0.2
 # Seconds in which all must have ended, or wait for a person, once nothing goes wrong any more.
 CALM = 600.0
-# Names are short; a run of an hour makes a few hundred of them.
-NUMBERS = 10_000
 CHANGES: dict[str, dict[str, str]] = {
     "resize": {"sizing": "4cpu8gb"},
     "stop": {},
     "delete": {},
     "enable_ha": {"replication_lag": "33"},
+    "update_patch_party": {"excluded": "true", "exclusion_reason": "We patch it."},
+    "install_extension": {"dbname": "postgres", "extensions": "hstore"},
 }
 # Where the name is typed once more.
 NAMED = ("delete",)
+# What nobody was asked about, and what has succeeded and whose cluster is still to be read.
 MOVING = """
-    SELECT count(*) FROM operations_operation AS row
-    WHERE state IN ('queued', 'sending', 'running', 'unclear') AND NOT EXISTS (
+    SELECT count(*) FROM operations_operation AS row LEFT JOIN inventory_cluster AS its ON its.id = row.cluster_id
+    WHERE state IN ('queued', 'sending', 'running', 'unclear') AND (lease_until IS NOT NULL OR NOT EXISTS (
         SELECT 1 FROM operations_concern WHERE operation_id = row.id AND closed_at IS NULL
-    )
+    )) OR state = 'succeeded' AND (its.id IS NULL OR kind = 'delete' AND its.gone_at IS NULL)
 """
 FREE = """
     SELECT cluster_id, name FROM operations_operation
@@ -78,6 +92,7 @@ class Soak:
     figures: Counter[str] = field(default_factory=Counter)
     _parts: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _over: Event = field(default_factory=Event)
+    _counting: Lock = field(default_factory=Lock)
 
     def run(self, minutes: float) -> dict[str, float]:
         """Let it all happen for so long; answers the figures.
@@ -88,16 +103,23 @@ class Soak:
         for name in self._starts():
             self._start(name)
         end = time.monotonic() + 60 * minutes
-        with ThreadPoolExecutor(1) as pool:
-            people = pool.submit(self._work)
+        numbers = itertools.count(1)
+        with ThreadPoolExecutor(PEOPLE + 1) as pool:
+            others = [pool.submit(self._work, numbers, random.Random(self.chance.random())) for _ in range(PEOPLE)]  # noqa: S311 - they guard nothing
+            others.append(pool.submit(self._misbehave, random.Random(self.chance.random())))  # noqa: S311
             try:
-                while time.monotonic() < end and not people.done():
-                    time.sleep(self.chance.uniform(*BETWEEN))
-                    self.chance.choice((self._kill, self._fault))()
+                while time.monotonic() < end and not any(other.done() for other in others):
+                    time.sleep(self.chance.uniform(*BETWEEN_KILLS))
+                    self._kill()
             finally:
                 self._over.set()
-            people.result(120)
-        return {**self.figures, **self._calm_down()}
+            for other in others:
+                other.result(120)
+        return {**self._calm_down(), **self.figures}
+
+    def _count(self, *names: str) -> None:
+        with self._counting:
+            self.figures.update(names)
 
     # --- what goes wrong -----------------------------------------------------------------------------------------
 
@@ -134,56 +156,58 @@ class Soak:
             self.deployment.kill(name)
         else:
             kill(self._parts.pop(name))
-        self.figures.update({"kills": 1, f"kills of {name.partition(' ')[0]}": 1})
+        self._count("kills", f"kills of {name.partition(' ')[0]}")
         time.sleep(self.chance.uniform(*AWAY))
         if name == "upstream":
             self.deployment.upstream.start()
         else:
             self._start(name)
 
-    def _fault(self) -> None:
-        """Let the next calls meet faults, for a while."""
-        bad, path = self.chance.choice(list(ON_WRITES.values())), self.chance.choice(("/actions", WRITE))
-        rules = [{"match": {"method": method, "path": WRITE}, "times": 1, "fault": bad} for method in METHODS]
-        if self.chance.random() < SOMETIMES:
-            unreadable = self.chance.choice(list(ON_READS.values()))
-            rules.append({"match": {"method": "GET", "path": path}, "times": 3, "fault": unreadable})
-        with suppress(requests.RequestException):
-            self.deployment.upstream.set_faults(*rules)
-            self.figures["faults"] += 1
+    def _misbehave(self, chance: random.Random) -> None:
+        """Let more and more calls meet faults; those that none has met stay."""
+        while not self._over.wait(chance.uniform(*BETWEEN_FAULTS)):
+            # It may just have been killed.
+            with suppress(requests.RequestException, ValueError):
+                match = chance.choice(MATCHES)
+                alike = [rule for rule in self.deployment.upstream.faults() if rule["match"] == match]
+                if sum(rule["times"] for rule in alike) < MOST_UNMET:
+                    known = ON_READS if match["method"] == "GET" else ON_WRITES
+                    rare = chance.random() < SELDOM
+                    bad = chance.choice([name for name in known if (name in STOP_ALL) == rare])
+                    self.deployment.upstream.add_faults({"match": match, "times": 1, "fault": known[bad]})
+                    self._count("faults")
 
     # --- people --------------------------------------------------------------------------------------------------
 
-    def _work(self) -> None:
-        """Ask and approve, one after the other, whatever the portal answers."""
-        for number in itertools.islice(itertools.count(1), NUMBERS):
-            if self._over.wait(0.3):
-                return
+    def _work(self, numbers: Iterator[int], chance: random.Random) -> None:
+        """Ask and have it approved, one after the other, whatever the portal answers."""
+        both: tuple[PlainBrowser, PlainBrowser] | None = None
+        while not self._over.wait(PAUSE):
             try:
-                self._ask(number)
-                self.figures["requests that went through"] += 1
+                both = both or (
+                    self.deployment.sign_in("developer@example.com"),
+                    self.deployment.sign_in("approver@example.com"),
+                )
+                self._ask(*both, next(numbers), chance)
+                self._count("requests that went through")
             except (requests.RequestException, AssertionError, StopIteration):
                 # Turned away: the database or the web server is gone, or the cluster is busy. One asks again.
-                self.figures["requests turned away"] += 1
+                self._count("requests turned away")
+                both = None
 
-    def _ask(self, number: int) -> None:
+    def _ask(self, developer: PlainBrowser, approver: PlainBrowser, number: int, chance: random.Random) -> None:
         clusters = self.deployment.rows(FREE)
-        browser = self.deployment.sign_in("developer@example.com")
-        if clusters and number % 2:
-            pk, name = clusters[number % len(clusters)]
-            kind = list(CHANGES)[number % len(CHANGES)]
-            browser.open(f"/requests/new/{kind}/?cluster={pk}")
+        if clusters and chance.random() < SOMETIMES:
+            pk, name = chance.choice(clusters)
+            kind = chance.choice(list(CHANGES))
+            developer.open(f"/requests/new/{kind}/?cluster={pk}")
             typed = {"confirm_name": name} if kind in NAMED else {}
-            browser.send(f"/requests/new/{kind}/", reason="A soak.", **typed, **CHANGES[kind])
+            developer.send(f"/requests/new/{kind}/", reason="A soak.", **typed, **CHANGES[kind])
         else:
-            browser.open("/requests/new/create/")
-            browser.send("/requests/new/create/", **{**ANSWERS, "name": f"soak{number:05}"})
-        self._agree(browser)
-
-    def _agree(self, browser: PlainBrowser) -> None:
-        change = browser.path
-        browser.send(f"{change}submit/")
-        approver = self.deployment.sign_in("approver@example.com")
+            developer.open("/requests/new/create/")
+            developer.send("/requests/new/create/", **{**ANSWERS, "name": f"soak{number:05}"})
+        change = developer.path
+        developer.send(f"{change}submit/")
         approver.open(change)
         approver.send(f"{change}approve/", comment="Agreed.")
 
@@ -192,6 +216,8 @@ class Soak:
     def _calm_down(self) -> dict[str, float]:
         """Wait until everything has ended or waits for a person, then have it judged."""
         upstream = self.deployment.upstream
+        # Only those that a call has met are faults that were caused.
+        self.figures["faults"] -= sum(rule["times"] for rule in upstream.faults())
         upstream.set_faults()
         began = time.monotonic()
         until(lambda: self.deployment.rows(MOVING) == [(0,)], seconds=CALM)

@@ -9,12 +9,16 @@ from django.db import connection
 from psycopg import sql
 
 from portal.audit.models import Entry
+from portal.operations import send
 from portal.operations.models import Operation
+from tests.browsing import signed_in
 from tests.cast import Cast
 from tests.conftest import as_owner
 from tests.faults.judge import judge, settle_down
 from tests.faults.table import Row, told
-from tests.faults.test_postgres import ERROR_PAGE, GROUP, STEPS, carry_on
+from tests.faults.test_upstream import UNCLEAR
+from tests.faults.transactions import ERROR_PAGE, GROUP, STEPS, carry_on
+from tests.markup import Page
 from tests.portal.operations.engine import everybody_tries, fault, meanwhile, posts, sent
 from tests.sandbox_server import Sandbox, until
 
@@ -62,6 +66,16 @@ def test_without_its_entry_nothing_is_done(cast: Cast, upstream: Sandbox, step: 
     assert (Operation.objects.get().state, posts(upstream)) == ("succeeded", 1)
 
 
+@told(
+    Row(
+        GROUP,
+        "an audit insert that fails while the outcome of a write is written down",
+        "the right to add to the audit log is taken from the portal's role while a call is under way",
+        "it stays as sending, whoever looks; when the log can be written again it becomes unclear, and is looked for "
+        "and found; it is never sent again",
+        UNCLEAR,
+    )
+)
 def test_what_was_sent_when_the_log_failed_is_looked_for_and_not_sent_again(cast: Cast, upstream: Sandbox) -> None:
     operation = STEPS["send"].ready(cast, upstream, "untold01")
     upstream.set_faults(fault("late", seconds=1.5))
@@ -74,6 +88,9 @@ def test_what_was_sent_when_the_log_failed_is_looked_for_and_not_sent_again(cast
         assert (Operation.objects.get().state, posts(upstream)) == ("sending", 1)
     finally:
         _rights("GRANT INSERT ON audit_entry TO {}")
+    send.lapse()
+    page = Page.of(signed_in(cast.developer).get(operation.get_absolute_url()).content)
+    assert page.one(id="outcome").text[: len(UNCLEAR)] == UNCLEAR
     settle_down()
     judge(upstream)
     assert (sent(operation).state, posts(upstream)) == ("succeeded", 1)

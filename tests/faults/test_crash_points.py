@@ -13,7 +13,7 @@ from portal.catalog.kinds import KINDS
 from portal.operations.models import Operation, erase
 from portal.operations.states import State
 from tests.faults.figures import EVERYTHING, Figures
-from tests.faults.oracle import a_person_ends, judge, later, recover
+from tests.faults.judge import a_person_ends, judge, later, settle_down, verdict_on
 from tests.faults.points import Point, clean, killed, points
 from tests.faults.scenes import Scenes
 from tests.faults.table import Row, told
@@ -44,10 +44,12 @@ def chosen(found: Sequence[Point], step: str, kind: str) -> Sequence[Point]:
     return found[-3:-2] if kind in OTHERS else []
 
 
-def played(scenes: Scenes, figures: Figures, operation: Operation, *, points: int, kills: int) -> None:
+def played(
+    scenes: Scenes, figures: Figures, operation: Operation, *, points: int, kills: int, everything: bool = False
+) -> None:
     """Let the sweep alone bring it to its end, and compare."""
-    recover(operation)
-    verdict = judge(operation, scenes.upstream)
+    settle_down(everything=everything)
+    verdict = verdict_on(operation, scenes.upstream)
     figures.ran(verdict, points=points, faults=kills, kills=kills)
     if verdict.waits:
         # So that the next one has the stage for itself.
@@ -60,7 +62,7 @@ def undisturbed(scenes: Scenes, figures: Figures, step: str, kind: str) -> Seque
     """Play it without a fault; answers the points that there are."""
     operation = scenes.before(step, kind)
     found = list(points(clean(scenes.stage, step, operation.pk)))
-    played(scenes, figures, operation, points=0, kills=0)
+    played(scenes, figures, operation, points=0, kills=0, everything=step == "sync")
     return found
 
 
@@ -90,8 +92,9 @@ def test_killed_at_each_point(
             with subtests.test(f"{step}, {point}", kind=kind):
                 operation = scenes.before(step, kind)
                 killed(scenes.stage, step, point, operation.pk)
-                played(scenes, figures, operation, points=1, kills=1)
+                played(scenes, figures, operation, points=1, kills=1, everything=step == "sync")
             abandon(operation)
+    judge(scenes.upstream)
 
 
 def chosen_at_all(step: str, kind: str) -> bool:
@@ -149,3 +152,4 @@ def test_killed_again_while_the_sweep_puts_it_right(
                 killed(scenes.stage, "sweep", second)
                 played(scenes, figures, operation, points=1, kills=2)
             abandon(operation)
+    judge(scenes.upstream)

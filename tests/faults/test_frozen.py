@@ -16,7 +16,7 @@ from portal.operations.states import Proof, State
 from portal.upstream.client import client
 from tests.cast import Cast, queued
 from tests.faults.figures import Figures
-from tests.faults.oracle import judge, later, recover
+from tests.faults.judge import later, settle_down, verdict_on
 from tests.faults.proxy import Moment, Rule, freeze, hold, starting
 from tests.faults.scenes import WRITES
 from tests.faults.steps import Stage, stage
@@ -51,7 +51,7 @@ def proofs(operation: Operation) -> list[str]:
 
 def fine(operation: Operation, upstream: Sandbox, figures: Figures) -> None:
     """It has ended once, and was done once."""
-    verdict = judge(operation, upstream)
+    verdict = verdict_on(operation, upstream)
     figures.ran(verdict, faults=1)
     assert verdict.problems == ()
     assert (verdict.state, verdict.writes) == (State.SUCCEEDED, 1)
@@ -86,7 +86,8 @@ def test_frozen_in_its_call_it_finds_everything_settled(
         step = the_stage.zygote.start("send", operation.pk)
         assert rule.done.wait(30)
         until(lambda: client().actions(resource_name=operation.name).items[0].succeeded)
-        recover(operation)
+        settle_down()
+        operation.refresh_from_db()
         assert (operation.state, proofs(operation)) == (State.SUCCEEDED, [Proof.UNKNOWN])
         before = rows(operation)
         step.go_on()
@@ -117,7 +118,8 @@ def test_frozen_as_its_write_leaves_it_is_found_by_its_late_answer(
         step = the_stage.zygote.start("send", operation.pk)
         assert frozen.wait(30)
         # Where the network keeps it, nobody can find it: in the end a person is asked.
-        recover(operation)
+        settle_down()
+        operation.refresh_from_db()
         assert (operation.state, upstream.writes()) == (State.UNCLEAR, [])
         go.set()
         assert rule.done.wait(30)
@@ -126,16 +128,10 @@ def test_frozen_as_its_write_leaves_it_is_found_by_its_late_answer(
     assert proofs(operation) == [Proof.ACCEPTED]
     operation.refresh_from_db()
     assert operation.state == State.UNCLEAR
-    recover_after_all(operation)
-    fine(operation, upstream, figures)
-
-
-def recover_after_all(operation: Operation) -> None:
-    """Let the sweep work on, although a person was asked already."""
+    # A person was asked already; the sweep works on.
     for _ in range(4):
-        recover(operation)
-        if operation.finished:
-            return
+        settle_down()
+    fine(operation, upstream, figures)
 
 
 @told(
@@ -168,7 +164,7 @@ def test_frozen_before_it_says_sending_it_sends_nothing(
         step.go_on()
         assert step.status() == 0
     assert (rows(operation), proofs(operation)) == (before, [Proof.ACCEPTED])
-    recover(operation)
+    settle_down()
     fine(operation, upstream, figures)
 
 
@@ -208,5 +204,5 @@ def test_frozen_as_it_commits_sending_it_sends_nothing_after_its_lease(
             assert step.status() == 0
     operation.refresh_from_db()
     assert (operation.state, proofs(operation), upstream.writes()) == (State.QUEUED, [Proof.NOT_SENT], [])
-    recover(operation)
+    settle_down()
     fine(operation, upstream, figures)

@@ -9,7 +9,7 @@ from portal.operations.models import Operation, Secret, bound
 from portal.operations.start import REVEAL
 from portal.operations.states import State
 from tests.faults.figures import Figures
-from tests.faults.oracle import judge, recover
+from tests.faults.judge import settle_down, verdict_on
 from tests.faults.proxy import Moment, Rule, kill, starting
 from tests.faults.scenes import WRITES, Scenes
 from tests.faults.table import Row, told
@@ -75,8 +75,8 @@ def test_no_password_outlives_a_sender_that_was_killed(
     assert Operation.objects.filter(pk=operation.pk, password__isnull=False).exists() == point.sealed
     assert places.holding(password) == []
 
-    recover(operation)
-    verdict = judge(operation, scenes.upstream)
+    settle_down()
+    verdict = verdict_on(operation, scenes.upstream)
     figures.ran(verdict, faults=1, kills=1)
     assert (verdict.problems, verdict.state) == ((), State.SUCCEEDED if point.done else State.UNCLEAR)
     assert (operation.password_id, operation.reveal_id is None) == (None, bool(typed))

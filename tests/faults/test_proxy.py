@@ -2,8 +2,8 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Event, Thread
+from contextlib import contextmanager, suppress
+from threading import Event, Semaphore, Thread
 
 import psycopg
 import pytest
@@ -11,16 +11,20 @@ from django.db import connection
 
 from tests.faults.framing import Framing, Http, Message, Postgres, Raw
 from tests.faults.proxy import LOOPBACK, Moment, Proxy, Rule, cut, hold, starting, wait
+from tests.sandbox_server import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 REQUEST = b"PATCH /a/1?b=c HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
+# Seconds in which a busy machine gets there: a limit, not a measure.
+PATIENCE = 10.0
 
 
 @contextmanager
-def server() -> Iterator[tuple[tuple[str, int], list[bytes]]]:
-    """Answers "ok" to the first bytes of each connection; tells what it received."""
+def server() -> Iterator[tuple[tuple[str, int], list[bytes], Semaphore]]:
+    """Answers "ok" to a whole request; tells what it received, and of each connection that has ended for it."""
     received: list[bytes] = []
+    ended = Semaphore(0)
     with socket.create_server((LOOPBACK, 0)) as listener:
 
         def serve() -> None:
@@ -29,14 +33,15 @@ def server() -> Iterator[tuple[tuple[str, int], list[bytes]]]:
                     client, _ = listener.accept()
                 except OSError:
                     return
-                with client:
-                    while len(received) < 10 and (data := client.recv(1000)):
+                with client, suppress(ConnectionError):
+                    while data := client.recv(1000):
                         received.append(data)
                         if b"".join(received).endswith(b"body"):
                             client.sendall(b"ok")
+                ended.release()
 
         Thread(target=serve, daemon=True).start()
-        yield listener.getsockname(), received
+        yield listener.getsockname(), received, ended
         listener.shutdown(socket.SHUT_RDWR)
 
 
@@ -56,9 +61,11 @@ def asked(port: int, data: bytes = REQUEST) -> bytes:
 )
 def test_a_connection_is_cut_at_each_moment(moment: Moment, arrived: bytes, answer: bytes) -> None:
     rule = Rule(starting("PATCH /a/1"), moment, cut)
-    with server() as (address, received), Proxy(address, Http, rule) as proxy:
+    with server() as (address, received, ended), Proxy(address, Http, rule) as proxy:
         assert asked(proxy.port) == answer
         assert rule.done.is_set()
+        # The client knows of the cut before the server does: only at its end nothing more can come.
+        assert ended.acquire(timeout=PATIENCE)
         assert b"".join(received) == arrived
         received.clear()
         # Once only: the next one passes.
@@ -77,21 +84,21 @@ def test_an_answer_comes_late_or_when_it_is_let_go(framing: type[Framing]) -> No
     go = Event()
     rules = [Rule(lambda _: True, Moment.BEFORE, wait(0.01)), Rule(lambda _: True, Moment.AFTER, hold(go))]
     with (
-        server() as (address, received),
+        server() as (address, received, _),
         Proxy(address, framing, *rules) as proxy,
         socket.create_connection((LOOPBACK, proxy.port), timeout=0.3) as client,
     ):
         client.sendall(REQUEST)
         with pytest.raises(TimeoutError):
             client.recv(2)
-        assert b"".join(received) == REQUEST
+        until(lambda: b"".join(received) == REQUEST, seconds=PATIENCE)
         go.set()
-        client.settimeout(5)
+        client.settimeout(PATIENCE)
         assert client.recv(2) == b"ok"
 
 
 def test_a_server_that_is_not_there_and_a_proxy_that_is_closed() -> None:
-    with server() as (address, _):
+    with server() as (address, *_):
         pass
     with Proxy(address, Raw) as proxy:
         assert asked(proxy.port) == b""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.faults.table import Row, told
-from tests.faults.test_postgres import CAMPAIGN, ERROR_PAGE, GROUP, SENTENCE, WRONG
+from tests.faults.transactions import CAMPAIGN, ERROR_PAGE, GROUP, SENTENCE, WRONG
 from tests.journeys.deployment import Deployment
 from tests.journeys.test_starting_and_stopping import order
 from tests.journeys.ways import ANSWERS

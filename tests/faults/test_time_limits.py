@@ -12,7 +12,7 @@ from portal.operations.models import Operation
 from portal.operations.states import Proof, State
 from tests.cast import Cast, queued
 from tests.faults.figures import Figures
-from tests.faults.oracle import judge, later
+from tests.faults.judge import later, verdict_on
 from tests.faults.table import Row, told
 from tests.journeys.ways import comes_to, story
 from tests.portal.operations.engine import fault
@@ -85,6 +85,6 @@ def test_a_time_limit_in_a_call(
         "operation.running",
         "operation.succeeded",
     ]
-    verdict = judge(operation, upstream)
+    verdict = verdict_on(operation, upstream)
     figures.ran(verdict, faults=1, kills=int(limits is HARD))
     assert (verdict.problems, verdict.writes) == ((), 1)

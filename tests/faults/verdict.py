@@ -21,14 +21,8 @@ from portal.changes.models import Change  # noqa: E402
 from portal.changes.models import State as Asked  # noqa: E402
 from portal.operations.models import Operation  # noqa: E402
 from portal.operations.states import ENDED, State  # noqa: E402
-from tests.faults.judge import judge  # noqa: E402
+from tests.faults.judge import carried_out, judge  # noqa: E402
 from tests.sandbox_server import Sandbox  # noqa: E402
-
-
-def carried_out(state: Path) -> Counter[tuple[str, str]]:
-    """How often the stand-in began each kind of work on each name, by its own file."""
-    actions = json.loads(state.read_text(encoding="utf-8"))["world"]["actions"]
-    return Counter((action["process"].removeprefix("postgresql_"), action["resource_name"]) for action in actions)
 
 
 def figures(done: Counter[tuple[str, str]]) -> dict[str, float]:
@@ -68,9 +62,10 @@ def _took(operation: Operation) -> float:
 def main() -> None:
     """Judge, and tell."""
     state, root = sys.argv[1:]
-    told = figures(carried_out(Path(state)))
+    upstream = Sandbox(Path(state), "", "", (), root=root)
+    told = figures(carried_out(upstream))
     print(json.dumps(told))  # noqa: T201 - the answer
-    judge(Sandbox(Path(state), "", "", (), root=root))
+    judge(upstream)
 
 
 if __name__ == "__main__":

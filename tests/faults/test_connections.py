@@ -1,0 +1,159 @@
+"""Connections to PostgreSQL that are cut in each transaction, or not to be had: nothing is half done."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from itertools import count
+
+import pytest
+from django.db import connection
+from django.test import Client
+from psycopg import sql
+
+from portal.home.management.commands.sweep import jobs
+from portal.operations.models import Operation
+from portal.operations.sweep import once
+from tests.cast import Cast
+from tests.conftest import as_owner
+from tests.faults.framing import Message, Postgres
+from tests.faults.judge import judge, settle_down
+from tests.faults.proxy import LOOPBACK, Moment, Proxy, Rule, cut
+from tests.faults.table import Row, told
+from tests.faults.transactions import CAMPAIGN, ERROR_PAGE, GROUP, STEPS, Step, carry_on, connecting
+from tests.portal.operations.engine import posts
+from tests.sandbox_server import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def through(*watchers: Rule) -> Iterator[None]:
+    """Let the portal in this process reach its database through a proxy."""
+    database = connection.settings_dict
+    plain = {**database["OPTIONS"], "sslmode": "disable", "gssencmode": "disable"}
+    with (
+        Proxy((database["HOST"], int(database["PORT"])), Postgres, *watchers) as proxy,
+        connecting(HOST=LOOPBACK, PORT=proxy.port, OPTIONS=plain),
+    ):
+        yield
+
+
+def a_commit(message: Message) -> bool:
+    return message.effect
+
+
+def anything(message: Message) -> bool:
+    return message.answered
+
+
+def cut_each(
+    cast: Cast, upstream: Sandbox, step: Step, fits: Callable[[Message], bool], moment: Moment
+) -> tuple[list[str], list[str]]:
+    """Cut at the first of such messages, then at the second of a new request, and so on to the last one.
+
+    Answers what a person saw each time, and what became of each operation.
+    """
+    pages, ends = [], []
+    for number in count(1):
+        name = f"cut{number:05}"
+        row = step.ready(cast, upstream, name)
+        rule = Rule(fits, moment, cut, number)
+        do = step.do(cast, row)
+        with through(rule):
+            page = do()
+        upstream.set_faults()
+        carry_on(cast, name)
+        settle_down()
+        operation = Operation.objects.get(name=name)
+        writes = [write for write in upstream.writes() if write["body"]["name"] == name]
+        assert len(writes) == 1 or (operation.state, writes) == ("unclear", [])
+        if not rule.done.is_set():
+            assert (page, operation.state) == ("", "succeeded")
+            break
+        pages.append(page)
+        ends.append(operation.state)
+    judge(upstream)
+    return pages, ends
+
+
+# Before it, nothing of the transaction stays; after it all of it does, and the portal does not know.
+CUTS: dict[str, tuple[Callable[[Message], bool], Moment]] = {
+    "before each commit": (a_commit, Moment.BEFORE),
+    "after each commit": (a_commit, Moment.AFTER),
+    "before each statement": (anything, Moment.BEFORE),
+}
+# The others are of the campaign.
+ALWAYS = {
+    ("approve", "before each commit"),
+    ("send", "before each commit"),
+    ("send", "after each commit"),
+    ("settle", "before each commit"),
+}
+
+
+@told(
+    Row(
+        GROUP,
+        "a connection cut in a transaction of submit, approve, send, follow or settle",
+        "a proxy closes it before, and after, each commit of each of them, and before each statement",
+        "all of the transaction or nothing of it; the person looks and goes on, the sweep goes on by itself; what may "
+        "have been sent is looked for, and never sent again",
+        ERROR_PAGE,
+    )
+)
+@pytest.mark.parametrize(
+    ("step", "where"),
+    [pytest.param(step, where, marks=() if (step, where) in ALWAYS else CAMPAIGN) for step in STEPS for where in CUTS],
+)
+def test_a_cut_connection_leaves_nothing_half_done(cast: Cast, upstream: Sandbox, step: str, where: str) -> None:
+    pages, ends = cut_each(cast, upstream, STEPS[step], *CUTS[where])
+    people = step in {"submit", "approve"}
+    assert set(pages) == {ERROR_PAGE if people else ""}
+    # Once what was sent may have been lost: "sending" is written down, and the call was never made.
+    assert set(ends) - {"succeeded"} <= ({"unclear"} if step == "send" else set())
+    assert len(ends) > 0
+
+
+@contextmanager
+def none_left() -> Iterator[None]:
+    """Have PostgreSQL refuse every new connection to this database, as when all are taken."""
+    limit = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}")
+    name = sql.Identifier(connection.settings_dict["NAME"])
+    with closing(as_owner()) as owner:
+        owner.autocommit = True
+        owner.execute(limit.format(name, sql.Literal(0)))
+        connection.close()
+        try:
+            yield
+        finally:
+            owner.execute(limit.format(name, sql.Literal(-1)))
+
+
+@told(
+    Row(
+        GROUP,
+        "all connections taken",
+        "PostgreSQL refuses new ones to the portal's database, at submit, approve, send and follow",
+        "nothing is done, the sweep's jobs fail one by one and come again; when there are some, all goes on",
+        f"{ERROR_PAGE} /readyz says that the database is down.",
+    )
+)
+@pytest.mark.parametrize(
+    "step", ["approve", "send", *(pytest.param(step, marks=CAMPAIGN) for step in ("submit", "follow"))]
+)
+def test_without_a_free_connection_nothing_is_done_and_all_goes_on_afterwards(
+    cast: Cast, upstream: Sandbox, step: str
+) -> None:
+    row = STEPS[step].ready(cast, upstream, "refused01")
+    do = STEPS[step].do(cast, row)
+    before = (row.state, posts(upstream))
+    with none_left():
+        assert do() == (ERROR_PAGE if step in {"submit", "approve"} else "")
+        once(jobs())
+        ready = Client().get("/readyz")
+        assert (ready.status_code, ready.json()) == (503, {"ready": False, "database": "down"})
+    row.refresh_from_db()
+    assert (row.state, posts(upstream)) == before
+    carry_on(cast, "refused01")
+    settle_down()
+    judge(upstream)
+    assert (Operation.objects.get().state, posts(upstream)) == ("succeeded", 1)
