@@ -1,6 +1,7 @@
 """The page *Needs a person*: what it tells, to whom, and how it keeps up."""
 
 import pytest
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from portal.home.attention import NOT_YOURS
@@ -12,7 +13,7 @@ from tests.browsing import signed_in
 from tests.cast import Cast, cluster, queued
 from tests.markup import Page
 from tests.portal.catalog.asking import approved
-from tests.portal.home.attending import acts_on, page_of
+from tests.portal.home.attending import acts_on, page_of, sent
 from tests.portal.home.test_hostile_upstream import MARKUP, SCRIPT, harmless
 from tests.portal.home.test_live import live_part, poll
 from tests.portal.operations.needing import bare, concern_of
