@@ -66,8 +66,8 @@ class Deployment:
         except psycopg.OperationalError:
             return []
 
-    def comes_to(self, title: str, state: str, *, seconds: float = 60.0) -> None:
-        """Wait until the operation of that title is in the state."""
+    def comes_to(self, title: str, state: str, *, seconds: float = 180.0) -> None:
+        """Wait until the operation of that title is in the state; on a busy machine that takes a while."""
         asked = "SELECT state FROM operations_operation WHERE title = %s"
         until(lambda: self.rows(asked, title) == [(state,)], seconds=seconds)
 
