@@ -202,13 +202,13 @@ class Client:
         return ActionPages(pages, self._action)
 
     def action(self, action_id: int) -> Action:
-        """Read an action (API.md 6, A19).
+        """Read an action (API.md 6, A19); an answer that is about another one is not readable.
 
         Args:
             action_id: the `id` of an `Action`.
         """
         found = self._action(self._document(f"/actions/{_number(action_id)}"))
-        if found is None:
+        if found is None or found.id != action_id:
             raise judging.unreadable()
         return found
 

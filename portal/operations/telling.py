@@ -81,6 +81,10 @@ _FAILURES: Final[Mapping[str, tuple[str, str]]] = {
         "Somebody found out at cegedim.cloud that it was not done.",
         _ASK_AGAIN,
     ),
+    Reason.GIVEN_UP: (
+        "Somebody gave it up, and nobody knows whether it was done.",
+        "It may have been done after all: look for the cluster, and at how it is now, before you ask again.",
+    ),
 }
 
 

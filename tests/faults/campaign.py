@@ -16,8 +16,8 @@ from tests.faults import mutants
 from tests.faults.figures import total
 from tests.faults.left import CAMPAIGN
 
-FOLDER: Final = Path(__file__).parent
-ROOT: Final = FOLDER.parent.parent
+TESTS: Final = Path(__file__).parent.parent
+ROOT: Final = TESTS.parent
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Part:
 
     Attributes:
         title: What they show, for the person who waits.
-        files: In the folder of the faults.
+        files: In the folder of the tests.
         seconds: After which it is ended, as failed.
     """
 
@@ -36,36 +36,37 @@ class Part:
 
 
 PARTS: Final = (
-    Part("killed at each point, and at pairs of points", ("test_crash_points.py",), 3 * 3600),
+    Part("killed at each point, and at pairs of points", ("faults/test_crash_points.py",), 3 * 3600),
     Part(
         "frozen past the lease, cut short by a time limit, killed with a password in hand",
-        ("test_frozen.py", "test_time_limits.py", "test_password_of_the_killed.py"),
+        ("faults/test_frozen.py", "faults/test_time_limits.py", "faults/test_password_of_the_killed.py"),
         1200,
     ),
     Part(
         "every fault by its name",
         (
-            "test_acknowledging.py",
-            "test_actions.py",
-            "test_audit_log.py",
-            "test_broker.py",
-            "test_connections.py",
-            "test_crowds.py",
-            "test_locks.py",
-            "test_reaching.py",
-            "test_restarts.py",
-            "test_upstream.py",
+            "faults/test_acknowledging.py",
+            "faults/test_actions.py",
+            "faults/test_audit_log.py",
+            "faults/test_broker.py",
+            "faults/test_connections.py",
+            "faults/test_crowds.py",
+            "faults/test_locks.py",
+            "faults/test_reaching.py",
+            "faults/test_restarts.py",
+            "faults/test_upstream.py",
+            "journeys/test_starting_and_stopping.py",
         ),
         3600,
     ),
-    Part("people, faults and kills in any order", ("test_model.py",), 3600),
-    Part("a soak of half an hour", ("test_soak.py",), 3600),
+    Part("people, faults and kills in any order", ("faults/test_model.py",), 3600),
+    Part("a soak of half an hour", ("faults/test_soak.py",), 3600),
 )
 
 
 def run(part: Part, folder: Path) -> bool:
     """Run a part; answers whether all of it held."""
-    files = [str(FOLDER / name) for name in part.files]
+    files = [str(TESTS / name) for name in part.files]
     # Those too that are left out where time is short.
     command = [sys.executable, "-m", "pytest", "-n", "2", "-q", "-m", "", "--show-capture=no", *files]
     try:

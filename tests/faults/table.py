@@ -14,10 +14,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 PAPER: Final = Path(__file__).parents[2] / "docs/RELIABILITY.md"
 HEAD: Final = """# Reliability
 
-What the portal does about each fault that was thought of. The table is made by the tests in `tests/faults/`, which
-cause each fault for real: processes are killed, servers stopped, sockets cut, the stand-in's switches set. After each
-one they check that every approved request was carried out once, or ended with a reason, or waits for a person with one;
-that ITCare received no write twice; that nothing is stuck; and that the audit chain is whole.
+What the portal does about each fault that was thought of. The table is made by the tests beside which each row stands,
+most of them in `tests/faults/`. They cause each fault for real: processes are killed, servers stopped, sockets cut, the
+stand-in's switches set. After a fault of `tests/faults/` they check that every approved request was carried out once,
+or ended with a reason, or waits for a person with one; that ITCare received no write twice; that nothing is stuck; and
+that the audit chain is whole.
 
 `WRITE_PAPERS=1 make test ARGS=tests/faults/test_table.py` writes it anew.
 """

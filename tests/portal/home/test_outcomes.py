@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from portal.operations import cancel, follow, send
+from portal.operations import cancel, follow, send, telling
 from portal.operations.models import Attempt, Operation
-from portal.operations.states import Proof, State
+from portal.operations.states import Proof, Reason, State
 from tests.browsing import signed_in
 from tests.cast import Cast, queued, sending
 from tests.markup import Element, Page
@@ -132,6 +132,17 @@ def test_an_outcome_is_told_with_what_to_do_next(cast: Cast, upstream: Sandbox, 
         form = page_of(cast, asked)
         assert form.one(name="name").attributes["value"] == "newpostgre01"
         assert form.one(name="disk_size").attributes["value"] == "40"
+
+
+def test_every_reason_of_a_failure_has_its_own_words() -> None:
+    failed = [Operation(state=State.FAILED, reason=reason) for reason in Reason if reason != Reason.NONE]
+    told = [outcome for outcome in (telling.outcome(operation, None) for operation in failed) if outcome]
+    assert len({outcome.title for outcome in told} - {"It failed."}) == len(failed)
+    given_up = told[[operation.reason for operation in failed].index(Reason.GIVEN_UP)]
+    assert (given_up.title, given_up.then) == (
+        "Somebody gave it up, and nobody knows whether it was done.",
+        "It may have been done after all: look for the cluster, and at how it is now, before you ask again.",
+    )
 
 
 def test_while_it_is_being_sent_nothing_is_told_of_what_came_of_it(cast: Cast) -> None:

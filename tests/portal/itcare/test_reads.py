@@ -316,6 +316,12 @@ def test_an_action_is_judged_by_its_word(bench: Setting) -> None:
     }
 
 
+def test_an_answer_about_another_action_is_not_taken_for_the_one_that_was_asked_for(bench: Setting) -> None:
+    it = bench(answer(200, {"id": 6, "status": "SUCCESS"}))
+    with pytest.raises(Unreadable):
+        it.client.action(5)
+
+
 def test_assumptions_change_addresses_and_ids(bench: Setting) -> None:
     changes = {
         "services_path": "/services",

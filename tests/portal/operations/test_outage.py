@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client as Browser
+from django.utils import timezone
 from pytest_django import Settings
 
 from portal.operations import send
@@ -90,7 +91,9 @@ def test_pages_are_quick_while_itcare_hangs(cast: Cast, settings: Settings) -> N
 def test_senders_keep_the_pace_between_them(cast: Cast, upstream: Sandbox, settings: Settings) -> None:
     settings.SENDS_PER_SECOND = RATE
     operations = [queued(cast.developer, cast.approver, name=f"name{number:05}") for number in range(6)]
+    began = timezone.now()
     assert at_once(*[lambda pk=one.pk: send.send(pk) for one in operations]) == [None] * 6
     times = sorted(row.sent_at for row in Operation.objects.all() if row.sent_at)
     assert (len(times), posts(upstream)) == (6, 6)
-    assert (times[-1] - times[0]).total_seconds() >= 5 / RATE - 0.1
+    # The sixth turn. How late each of the others is after its own says nothing.
+    assert (times[-1] - began).total_seconds() >= 5 / RATE
