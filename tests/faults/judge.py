@@ -5,6 +5,7 @@ Each rule holds for everybody (`judge`). Of an operation that nothing but faults
 """
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -45,6 +46,8 @@ PASS_SECONDS: Final = 400.0
 # Passes within which everything must have ended, or wait for a person.
 PASSES: Final = 8
 READINGS: Final = 3
+# Real seconds for ITCare's work between two passes.
+UPSTREAM_SECONDS: Final = 0.25
 
 # A kind, and the cluster's number; of a create its name.
 Aim = tuple[str, str]
@@ -81,6 +84,9 @@ def settle_down(*, everything: bool = False) -> None:
         once(jobs() if everything else named(*CARRIES))
         if not _moving().exists():
             break
+        if _moving().filter(state=State.RUNNING).exists():
+            # Time that the portal's clocks have been told of has not passed for the stand-in.
+            time.sleep(UPSTREAM_SECONDS)
     for _ in range(READINGS):
         if not any(map(_unread, _perhaps_unread())):
             return
