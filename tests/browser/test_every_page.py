@@ -68,8 +68,10 @@ def asking(browser_of: SignIn, address: str, there: world.World) -> Pages:
         tab.goto(path)
         yield name, tab
     tab.get_by_role("button", name="Show it once").click()
+    password = tab.get_by_label("Password")
+    expect(password).to_be_visible()
     yield "signing in again", tab
-    tab.get_by_label("Password").fill(PASSWORD)
+    password.fill(PASSWORD)
     tab.get_by_role("button", name="Confirm").click()
     expect(tab.locator("#password")).to_be_visible()
     yield "password", tab
@@ -137,6 +139,7 @@ def test_axe_finds_nothing_and_everything_fits(
 ) -> None:
     found: dict[str, list[str]] = {}
     for name, tab in walk(browser_of, live_server.url, world.make(cast)):
+        tab.wait_for_load_state()
         for width in WIDTHS:
             tab.set_viewport_size({"width": width, "height": 800})
             wrong = ["scrolls sideways"] if sideways(tab) else []
