@@ -108,6 +108,9 @@ class Operation(models.Model):
     searched_at = models.DateTimeField(
         null=True, help_text="ITCare was last asked what became of it, and the answer was whole."
     )
+    told = models.BigIntegerField(
+        null=True, help_text="A mark of what ITCare's list last told of its action: the same again is no news."
+    )
     missed_at = models.DateTimeField(null=True, help_text="First answer that ITCare does not know its action.")
 
     look_at = models.DateTimeField(null=True, db_default=Now())
