@@ -30,6 +30,33 @@ from tests.settings import OWNER_DATABASE, PORTAL_DATABASE
 MADE_BY_MIGRATING = {"django_content_type", "auth_permission"}
 
 
+# Folders whose tests take longest, most of it waiting.
+SLOW = (("browser",), ("faults",), ("ground", "journeys"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each of several processes begin with other slow tests, so that none is left with one of them at the end.
+
+    Each process is given a stretch of the list to begin with; whoever is done takes from the end of another's.
+    """
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if count < 2:
+        return
+    tests = Path(__file__).parent
+    heads: list[list[pytest.Item]] = [[] for _ in range(count)]
+    rest: list[pytest.Item] = []
+    places = {folder: number % count for number, group in enumerate(SLOW) for folder in group}
+    for item in items:
+        place = places.get(item.path.relative_to(tests).parts[0])
+        (rest if place is None else heads[place]).append(item)
+    stretch, items[:] = len(items) // count, []
+    for head in heads:
+        missing = max(0, stretch - len(head))
+        items += [*head, *rest[:missing]]
+        rest = rest[missing:]
+    items += rest
+
+
 def as_owner() -> psycopg.Connection:
     """Connect to the test database as the role that owns the tables."""
     database = connection.settings_dict
