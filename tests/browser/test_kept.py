@@ -1,10 +1,12 @@
-"""What was typed about what needs a person, or at the switch, is there again until it has arrived."""
+"""What was typed, chosen and ticked is there again until it has arrived."""
 
 import pytest
 from django.db.models.functions import Now
 from playwright.sync_api import Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from portal.changes.models import Change
+from portal.inventory.models import Database, Extension
 from portal.operations.models import Action, Concern, Hold, Operation, Situation
 from tests.browser.conftest import SignIn
 from tests.browser.steps import assert_not_reloaded, mark
@@ -185,3 +187,55 @@ def test_the_comment_of_a_decision_outlives_a_reload_and_a_session(
     expect(tab.locator("#live")).to_have_attribute("data-state", "rejected")
     assert change.decisions.get().comment == "Too large."
     assert "Too large." not in tab.evaluate(STORED)
+
+
+def ticks(tab: Page) -> list[str]:
+    return [box.get_attribute("value") or "" for box in tab.get_by_role("checkbox", checked=True).all()]
+
+
+def test_ticks_outlive_a_reload_and_a_session_until_one_is_no_longer_offered(
+    cast: Cast, live_server: LiveServer, browser_of: SignIn, said: list[str]
+) -> None:
+    there = cluster(cast.service, 1, read_at=Now())
+    Database.objects.create(cluster=there, name="postgres")
+    Extension.objects.bulk_create(Extension(cluster=there, name=name) for name in ("citext", "hstore", "postgis"))
+    tab = browser_of("developer", live_server.url)
+    tab.goto(f"/requests/new/install_extension/?cluster={there.pk}")
+    tab.get_by_label("Database").select_option("postgres")
+    for name in ("citext", "postgis"):
+        tab.get_by_role("checkbox", name=name).check()
+    tab.reload()
+    expect(tab.get_by_role("status").filter(has_text=PUT_BACK)).to_have_text(f"{PUT_BACK}Start afresh")
+    assert ticks(tab) == ["citext", "postgis"]
+
+    tab.get_by_role("checkbox", name="citext").uncheck()
+    tab.context.clear_cookies(name="sessionid")
+    tab.get_by_role("button", name="Check and go on").click()
+    sign_in_again(tab, "developer")
+    expect(tab.get_by_role("status").filter(has_text=PUT_BACK)).to_have_text(f"{PUT_BACK}Start afresh")
+    assert ticks(tab) == ["postgis"]
+    expect(tab.get_by_label("Database")).to_have_value("postgres")
+
+    Extension.objects.filter(name="postgis").delete()
+    tab.reload()
+    gone = "Some of it is no longer offered: please choose again."
+    expect(tab.get_by_role("status").filter(has_text=PUT_BACK)).to_contain_text(gone)
+    assert ticks(tab) == []
+    tab.get_by_role("checkbox", name="hstore").check()
+    tab.get_by_label("Why").fill("A search needs it.")
+    tab.get_by_role("button", name="Check and go on").click()
+    expect(tab.locator("#live")).to_have_attribute("data-state", "draft")
+    assert Change.objects.get().parameters["extensions"] == ["hstore"]
+    assert "hstore" not in tab.evaluate(STORED)
+    assert said == []
+
+
+def test_what_was_chosen_of_several_outlives_a_reload(cast: Cast, live_server: LiveServer, browser_of: SignIn) -> None:
+    tab = browser_of("developer", live_server.url)
+    tab.goto("/requests/new/create/")
+    tab.get_by_role("radio", name="High availability").check()
+    tab.get_by_label("Prefix of the node names").fill("pg")
+    tab.reload()
+    expect(tab.get_by_role("status").filter(has_text="put back")).to_be_visible()
+    expect(tab.get_by_role("radio", name="High availability")).to_be_checked()
+    expect(tab.get_by_label("Prefix of the node names")).to_have_value("pg")
