@@ -126,7 +126,9 @@ def _running(operation: Operation, attempts: Sequence[Attempt]) -> Outcome | Non
         return overdue
     if operation.upstream_action_id is None:
         then = "It is not sent again. The portal looks for it at ITCare, and tells here what it finds."
-        return Outcome("warn", "ITCare accepted it without telling which action carries it out.", "", then)
+        return Outcome(
+            "warn", "ITCare accepted it, and the portal does not know which action carries it out.", "", then
+        )
     return None
 
 

@@ -102,9 +102,8 @@ OUTCOMES: dict[str, tuple[dict[str, Any], str, bool]] = {
     "accepted without an id": (
         fault("empty"),
         (
-            "ITCare accepted it without telling which action carries it out. It is not sent again. The portal"
-            " looks for it"
-            " at ITCare, and tells here what it finds."
+            "ITCare accepted it, and the portal does not know which action carries it out. It is not sent again."
+            " The portal looks for it at ITCare, and tells here what it finds."
         ),
         False,
     ),
