@@ -40,6 +40,8 @@ def signed_in(view: Callable[Concatenate[Request, P], R]) -> Callable[Concatenat
 
 
 def _page_behind(request: HttpRequest) -> str:
-    """The page that a form stood on: the address it was sent to may answer nothing but a POST."""
+    """The page that a form stood on, with its query: the address it was sent to may answer nothing but a POST."""
     page = urlsplit(request.headers.get("Referer", ""))
-    return page.path if page.netloc == request.get_host() and page.path else resolve_url(settings.LOGIN_REDIRECT_URL)
+    if page.netloc != request.get_host() or not page.path:
+        return resolve_url(settings.LOGIN_REDIRECT_URL)
+    return f"{page.path}?{page.query}" if page.query else page.path

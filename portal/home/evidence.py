@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.db.models import Prefetch
+
 from portal.accounts.models import User
 from portal.changes.models import Change
 from portal.inventory.models import Cluster
@@ -77,7 +79,8 @@ def with_evidence(concerns: ConcernQuerySet) -> ConcernQuerySet:
         "operation__cluster__service",
         "operation__change",
     )
-    return joined.prefetch_related("actions", "operation__attempts", "operation__concerns")
+    actions = Prefetch("actions", queryset=Action.objects.select_related("operation"))
+    return joined.prefetch_related(actions, "operation__attempts", "operation__concerns")
 
 
 def matter(concern: Concern, user: User, *, workable: bool) -> Matter:
@@ -112,7 +115,7 @@ def others(concern: Concern) -> list[Action]:
     if first is None:
         return []
     rows = Action.objects.filter(resource_name__iexact=operation.name, upstream_id__gt=first.watermark_action_id or 0)
-    return list(rows.exclude(concerns=concern)[:OTHERS])
+    return list(rows.select_related("operation").exclude(concerns=concern)[:OTHERS])
 
 
 def _also(concern: Concern) -> list[Concern]:

@@ -73,22 +73,18 @@ def detail(request: Request, operation_id: int) -> HttpResponse:
         "change": change,
         "entries": timeline(operation, change, decision, records),
         "matters": [each for each in concerns if each.closed_at is None],
-        "outcome": telling.outcome(operation, records.last_attempt),
+        "outcome": telling.outcome(operation, records.attempts),
         "evidence": telling.evidence(operation, records.attempts, records.actions),
         "usual": span,
         "share": _share(operation, span[1].total_seconds()) if span else None,
         "again": again.of_operation(request.user, operation),
-        "may_cancel": _waits_unsent(operation) and not cancelling.why_not(operation, request.user),
+        "may_cancel": cancelling.in_time(operation, records.attempts)
+        and not cancelling.why_not(operation, request.user),
         "may_reveal": operation.reveal_id is not None and not revealing.why_not(operation, request.user),
         "own_reveal": operation.requester_id == request.user.pk and operation.reveal_id is not None,
         "stamp": mark,
     }
     return render(request, "operations/detail.html#live" if request.htmx else "operations/detail.html", context)
-
-
-def _waits_unsent(operation: Operation) -> bool:
-    """Whether it can be taken back: one that people released may have been executed before."""
-    return operation.state == State.QUEUED and operation.released_by_id is None
 
 
 def _share(operation: Operation, seconds: float) -> int | None:
@@ -107,13 +103,10 @@ def cancel(request: Request, operation_id: int) -> HttpResponse:
         _refuse("operation.cancel", operation, request.user, why_not)
     try:
         cancelling.cancel(operation, request.user)
-    except (LostRaceError, ValueError):
-        return render(
-            request,
-            "operations/not_done.html",
-            {"operation": operation, "words": "It is no longer waiting: what was sent to ITCare cannot be taken back."},
-            status=HTTPStatus.CONFLICT,
-        )
+    except LostRaceError:
+        waits = _get(request, operation_id).state == State.QUEUED
+        sent = "It is no longer waiting: what was sent to ITCare cannot be taken back."
+        return _not_done(request, operation, cancelling.SENT_BEFORE if waits else sent)
     messages.success(request, f"Cancelled: {operation.title}. Nothing was sent to ITCare.")
     return SeeOther(operation.get_absolute_url())
 
@@ -127,7 +120,7 @@ def reveal(request: Request, operation_id: int) -> HttpResponse:
     if operation.requester_id != request.user.pk:
         _refuse("password.reveal", operation, request.user, why_not)
     if why_not:
-        return _not_shown(request, operation, why_not)
+        return _not_done(request, operation, why_not)
     answer: HttpResponse = _reveal(request, operation)
     return answer
 
@@ -138,7 +131,7 @@ def _reveal(request: Request, operation: Operation) -> HttpResponse:
     try:
         text = revealing.reveal(operation, request.user)
     except (LostRaceError, SealBroken):
-        return _not_shown(request, operation, "The password was shown already, or can no longer be opened.")
+        return _not_done(request, operation, "The password was shown already, or can no longer be opened.")
     return render(request, "operations/reveal.html", {"operation": operation, "password": text.reveal()})
 
 
@@ -156,7 +149,7 @@ def _refuse(verb: str, operation: Operation, user: User, why_not: str) -> NoRetu
     raise PermissionDenied(why_not)
 
 
-def _not_shown(request: Request, operation: Operation, words: str) -> HttpResponse:
+def _not_done(request: Request, operation: Operation, words: str) -> HttpResponse:
     context = {"operation": operation, "words": words}
     return render(request, "operations/not_done.html", context, status=HTTPStatus.CONFLICT)
 

@@ -1,7 +1,7 @@
 """What every page shows around its content: navigation with counts, role, banners. Read only where it is shown."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -17,6 +17,7 @@ from portal.changes import queries
 from portal.operations import heartbeat, holds
 from portal.operations.models import Concern
 from portal.upstream.status import status as upstream_status
+from portal.web.live import stamp
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,12 @@ def shell(request: HttpRequest) -> dict[str, Callable[[], Any]]:
     if not isinstance(user, User):
         return {}
     told = cache(lambda: _told(user))
+    banners = cache(lambda: _banners(told()))
     return {
         "nav": cache(lambda: _nav(request.path, user, told())),
         "role_words": cache(lambda: rights.role_words(user)),
-        "banners": cache(lambda: _banners(told())),
+        "banners": banners,
+        "banners_seen": cache(lambda: stamp(*(part for each in banners() for part in astuple(each)))),
     }
 
 

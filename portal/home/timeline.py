@@ -44,11 +44,6 @@ class Records:
         )
 
     @property
-    def last_attempt(self) -> Attempt | None:
-        """The last call, if there was one."""
-        return self.attempts[-1] if self.attempts else None
-
-    @property
     def actions(self) -> list[Action]:
         """ITCare's actions that carry it out. Each has said something, or it would not be known."""
         return list({message.action_id: message.action for message in self.messages}.values())

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.home import attention, audit, cluster_list, cluster_page, dashboard, health, hold, operations
+from portal.home import attention, audit, banners, cluster_list, cluster_page, dashboard, health, hold, operations
 
 urlpatterns = [
     path("", dashboard.home, name="home"),
@@ -28,6 +28,7 @@ urlpatterns = [
     path("attention/<int:concern_id>/release/", attention.release_cluster, name="release_cluster"),
     path("attention/<int:concern_id>/noted/", attention.note, name="note_concern"),
     path("audit/", audit.audit, name="audit"),
+    path("banners/", banners.banners, name="banners"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

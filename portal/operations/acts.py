@@ -1,6 +1,6 @@
 """What people may do about a concern, and what each act means; `resolve` does it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -99,16 +99,24 @@ def offers(concern: Concern, user: User, now: datetime | None = None) -> list[Of
     if candidates(concern) and _adoptable(concern, operation):
         found.append(Offer(Act.ADOPT, MEANINGS[Act.ADOPT]))
     if operation.state == State.QUEUED:
-        found.append(Offer(Act.FAILED, MEANINGS[Act.FAILED] if _perhaps(operation) else NEVER_QUEUED))
+        found.append(
+            Offer(Act.FAILED, MEANINGS[Act.FAILED] if perhaps_executed(_attempts(operation)) else NEVER_QUEUED)
+        )
     elif operation.state in {State.UNCLEAR, State.RUNNING}:
         found += [Offer(act, MEANINGS[act]) for act in (Act.DONE, Act.FAILED)]
     if operation.state == State.UNCLEAR:
         found.append(_send(concern, operation, user, now or timezone.now()))
-    if operation.state in {State.UNCLEAR, State.RUNNING} or (operation.state == State.QUEUED and _perhaps(operation)):
+    waits_again = operation.state == State.QUEUED and perhaps_executed(_attempts(operation))
+    if operation.state in {State.UNCLEAR, State.RUNNING} or waits_again:
         found.append(Offer(Act.RELEASE, MEANINGS[Act.RELEASE]))
     if concern.situation in TO_KNOW:
         found.append(Offer(Act.NOTED, MEANINGS[Act.NOTED]))
     return found
+
+
+def perhaps_executed(attempts: Iterable[Attempt]) -> bool:
+    """Whether any of an operation's calls may have been executed: then nobody can say that it was never sent."""
+    return any(attempt.proof in PERHAPS_EXECUTED for attempt in attempts)
 
 
 def candidates(concern: Concern) -> list[Action]:
@@ -171,10 +179,6 @@ def _adoptable(concern: Concern, operation: Operation) -> bool:
     if operation.state == State.RUNNING:
         return operation.upstream_action_id is None or concern.situation == Situation.VANISHED
     return operation.state == State.UNCLEAR
-
-
-def _perhaps(operation: Operation) -> bool:
-    return any(attempt.proof in PERHAPS_EXECUTED for attempt in _attempts(operation))
 
 
 def _attempts(operation: Operation) -> Sequence[Attempt]:

@@ -1,13 +1,30 @@
 """Takes back an approved operation that has not been sent."""
 
+from collections.abc import Iterable
+from typing import Final
+
 from django.db import transaction
 
 from portal.accounts.models import User
 from portal.inventory.models import Service
-from portal.operations.acts import PERHAPS_EXECUTED
+from portal.operations.acts import perhaps_executed
 from portal.operations.concerns import close_of
-from portal.operations.models import Operation, Situation
+from portal.operations.models import Attempt, Operation, Situation
 from portal.operations.states import LostRaceError, State
+
+SENT_BEFORE: Final = "It cannot be cancelled: an earlier call of it may have been executed."
+
+
+def in_time(operation: Operation, attempts: Iterable[Attempt]) -> bool:
+    """Whether it can be ended unsent: it waits, and none of its calls can have been executed.
+
+    One that people released to be sent again stays sent before, whatever came of the calls since.
+
+    Args:
+        operation: The one that waits.
+        attempts: All of its calls.
+    """
+    return operation.state == State.QUEUED and not perhaps_executed(attempts)
 
 
 def why_not(operation: Operation, user: User) -> str:
@@ -23,16 +40,14 @@ def cancel(operation: Operation, user: User) -> None:
     """End a queued operation unsent.
 
     Raises:
-        LostRaceError: it is no longer queued, or an earlier attempt may have been executed.
-        ValueError: it was not queued to begin with.
+        LostRaceError: it is not queued any more, or an earlier call may have been executed (`in_time`).
     """
-    if operation.attempts.filter(proof__in=PERHAPS_EXECUTED).exists():
-        # People released it to be sent once more: nobody can say that it was never executed.
-        message = f"operation {operation.pk} was sent before"
-        raise LostRaceError(message)
     with transaction.atomic():
         # Locked before the chain of the audit log, as whoever sends it does.
         Operation.objects.select_for_update().filter(pk=operation.pk).first()
+        if not in_time(operation, operation.attempts.all()):
+            message = f"operation {operation.pk} was sent, or has ended"
+            raise LostRaceError(message)
         told = "The operation was cancelled; the history of its cluster keeps what ITCare did."
         close_of(operation, told, Situation.UNKNOWN_ACTION, by=user)
         operation.move(State.CANCELLED, actor=user, message=f"Cancelled by {user} before it was sent.")

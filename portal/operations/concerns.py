@@ -89,10 +89,17 @@ def same_action(operation: Operation, number: int) -> bool:
     """Say that ITCare named an action for the operation that carries out another one; answers whether that was new."""
     row = Action.objects.filter(upstream_id=number).select_related("operation").first()
     other = (row and row.operation) or Operation.objects.filter(upstream_action_id=number).first()
-    whose = f"operation {other.pk}, {other}" if other else "another operation"
+    whose = f"operation {other.pk}" if other else "another operation"
+    if other and other.service_id == operation.service_id:
+        # Who decides about one service need not know what is asked for another.
+        whose += f", {other}"
     words = (
-        f"ITCare accepted it and named action {number}, which carries out {whose}. Two operations never follow "
-        "one action: this one is looked for like one of which ITCare told no action, and is not sent again."
+        f"ITCare accepted this operation and named action {number} for it, but that action carries out {whose}. "
+        "ITCare gave one number to two calls, and the number does not tell whether this one is being done. "
+        "The portal does not send it again. It looks for another action that can be its own, and if it finds one, "
+        "it follows that one, and this matter closes by itself. Otherwise look at the cluster and ask cegedim.cloud "
+        "what became of this call, by its correlation id; then mark it as done or as failed. "
+        "If nobody can say, release the cluster."
     )
     return raise_concern(Situation.SAME_ACTION, words, operation=operation, actions=[row] if row else [])
 

@@ -36,18 +36,25 @@ def accepted(operation: Operation, attempt: Attempt, answer: itcare.Accepted) ->
         # ITCare took it, and named an action that carries out another operation: a fault of ITCare's.
         logger.error("Operation %s: %s.", operation.pk, taken)  # noqa: TRY400 - expected of a faulty upstream
         with transaction.atomic():
-            _runs(operation, attempt, answer, None)
+            named = f"ITCare accepted it and named action {taken.number}, which carries out another operation."
+            _runs(operation, attempt, answer, None, named)
             concerns.same_action(operation, taken.number)
 
 
-def _runs(operation: Operation, attempt: Attempt, answer: itcare.Accepted, action: itcare.Action | None) -> None:
-    """Write down that it runs, with its action if ITCare told one.
+def _runs(
+    operation: Operation,
+    attempt: Attempt,
+    answer: itcare.Accepted,
+    action: itcare.Action | None,
+    without: str = "ITCare accepted it without telling which action carries it out.",
+) -> None:
+    """Write down that it runs, with its action if ITCare told one; otherwise say why `without`.
 
     Raises:
         TakenError: that action carries out another operation; nothing was written.
     """
     number = action.id if action else None
-    words = action.message or "" if action else "ITCare accepted it without telling which action carries it out."
+    words = action.message or "" if action else without
     with transaction.atomic():
         _prove(
             attempt,

@@ -1,10 +1,11 @@
 """What became of an operation, told to the person who asked: in a sentence, with what to do next, and the evidence."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Literal
 
+from portal.operations.cancel import SENT_BEFORE, in_time
 from portal.operations.models import Action, Attempt, Operation
 from portal.operations.states import Proof, Reason, State
 from portal.web.facts import Facts, Told, known
@@ -88,55 +89,58 @@ _FAILURES: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def outcome(operation: Operation, last: Attempt | None) -> Outcome | None:
+def outcome(operation: Operation, attempts: Sequence[Attempt]) -> Outcome | None:
     """Tell how things stand; None while all goes well, or has gone well.
 
     Args:
         operation: The one that is told about.
-        last: Its last attempt, if there is one.
+        attempts: Its calls, the last one last.
     """
     told = _TOLD.get(State(operation.state))
-    return told(operation, last) if told else None
+    return told(operation, attempts) if told else None
 
 
 def of(operation: Operation) -> Outcome | None:
-    """Tell how things stand, after reading the last attempt where the words depend on it."""
+    """Tell how things stand, after reading the calls where the words depend on them."""
     depends = operation.state in {State.FAILED, State.QUEUED}
-    return outcome(operation, operation.attempts.last() if depends else None)
+    return outcome(operation, list(operation.attempts.all()) if depends else [])
 
 
-def _queued(operation: Operation, last: Attempt | None) -> Outcome | None:
-    if not operation.message and last is None:
+def _queued(operation: Operation, attempts: Sequence[Attempt]) -> Outcome | None:
+    if not operation.message and not attempts:
         return None
-    title = "It waits, and nothing has been sent." if last is None else "It waits to be sent once more."
-    then = "It goes on by itself when ITCare takes it. You can cancel it as long as it waits."
-    return Outcome("warn", title, operation.message, then)
+    title = "It waits to be sent once more." if attempts else "It waits, and nothing has been sent."
+    then = "You can cancel it as long as it waits." if in_time(operation, attempts) else SENT_BEFORE
+    return Outcome("warn", title, operation.message, f"It goes on by itself when ITCare takes it. {then}")
 
 
-def _sending(operation: Operation, _last: Attempt | None) -> Outcome | None:
+def _sending(operation: Operation, _: Sequence[Attempt]) -> Outcome | None:
     if not operation.overdue:
         return None
     then = "The portal keeps following it. Somebody should ask cegedim.cloud. " + _SUPPORT
     return Outcome("warn", "Overdue. It takes much longer than such an operation should.", operation.message, then)
 
 
-def _running(operation: Operation, last: Attempt | None) -> Outcome | None:
-    if overdue := _sending(operation, last):
+def _running(operation: Operation, attempts: Sequence[Attempt]) -> Outcome | None:
+    if overdue := _sending(operation, attempts):
         return overdue
     if operation.upstream_action_id is None:
         then = "It is not sent again. The portal looks for it at ITCare, and tells here what it finds."
-        return Outcome("warn", "ITCare accepted it without telling which action carries it out.", "", then)
+        return Outcome(
+            "warn", "ITCare accepted it, and the portal does not know which action carries it out.", "", then
+        )
     return None
 
 
-def _unclear(operation: Operation, _last: Attempt | None) -> Outcome:
+def _unclear(operation: Operation, _: Sequence[Attempt]) -> Outcome:
     then = "It is not sent again by itself. The portal looks for it at ITCare, and tells here what it finds."
     if operation.kind == "create":
         then += " A password that was to be set is erased: if nothing was created, ask anew."
     return Outcome("warn", "Nobody can tell whether ITCare received it.", operation.message, then)
 
 
-def _failed(operation: Operation, last: Attempt | None) -> Outcome:
+def _failed(operation: Operation, attempts: Sequence[Attempt]) -> Outcome:
+    last = attempts[-1] if attempts else None
     status = last.http_status if last and last.proof == Proof.REFUSED else None
     if operation.reason == Reason.REFUSED:
         redirected = status is not None and HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
@@ -146,12 +150,12 @@ def _failed(operation: Operation, last: Attempt | None) -> Outcome:
     return Outcome("bad", title, operation.message.removeprefix(title).strip(), then)
 
 
-def _cancelled(operation: Operation, _last: Attempt | None) -> Outcome:
+def _cancelled(operation: Operation, _: Sequence[Attempt]) -> Outcome:
     then = "Ask again if it is wanted after all."
     return Outcome("warn", "It was cancelled.", operation.message, then)
 
 
-_TOLD: Final[Mapping[State, Callable[[Operation, Attempt | None], Outcome | None]]] = {
+_TOLD: Final[Mapping[State, Callable[[Operation, Sequence[Attempt]], Outcome | None]]] = {
     State.QUEUED: _queued,
     State.SENDING: _sending,
     State.RUNNING: _running,

@@ -1,11 +1,12 @@
 /*
- * <form data-keep="person">: what was typed outlives a sign-in, a page gone stale and the way back, for that person
+ * <form data-keep="person">: what was typed, chosen and ticked outlives a sign-in, a page gone stale and the way back, for that person
  * and where the form is sent to; never a password, nor what the form brings itself.
  */
 (() => {
   "use strict";
   const PREFIX = "kept:";
   const SENT = "kept-sent";
+  const GONE = " Some of it is no longer offered: please choose again.";
 
   const store = (() => {
     try {
@@ -27,35 +28,34 @@
     (control) => control.name && !["hidden", "password", "submit", "button"].includes(control.type),
   );
 
-  const values = (form) => Object.fromEntries(
-    typed(form)
-      .filter((control) => !["radio", "checkbox"].includes(control.type) || control.checked)
-      .map((control) => [control.name, control.value]),
-  );
+  const ticked = (control) => ["radio", "checkbox"].includes(control.type);
 
-  const putBack = (form, kept) => {
-    let changed = false;
+  /* By name, each with its values: several boxes of one name may be ticked, or none. */
+  const values = (form) => {
+    const found = {};
     for (const control of typed(form)) {
-      if (!(control.name in kept)) continue;
-      if (control.type === "radio") {
-        const chosen = control.value === kept[control.name];
-        changed ||= chosen !== control.checked;
-        control.checked = chosen;
-      } else if (control.type !== "checkbox" && control.value !== kept[control.name]) {
-        control.value = kept[control.name];
-        changed = true;
-      }
+      const list = found[control.name] ??= [];
+      if (!ticked(control) || control.checked) list.push(control.value);
     }
-    return changed;
+    return found;
   };
 
-  const tell = (form, key) => {
+  const putBack = (form, kept) => {
+    for (const control of typed(form)) {
+      const before = kept[control.name];
+      if (!Array.isArray(before)) continue; // not asked then, or kept by an older portal
+      if (ticked(control)) control.checked = before.includes(control.value);
+      else if (before.length) [control.value] = before;
+    }
+  };
+
+  const tell = (form, key, gone) => {
     const note = document.createElement("div");
     note.className = "note";
     note.setAttribute("role", "status");
     const words = document.createElement("p");
     const except = form.querySelector("[type=password]") ? ", except a password" : "";
-    words.textContent = `What you had typed here was put back${except}.`;
+    words.textContent = `What you had typed here was put back${except}.${gone ? GONE : ""}`;
     const afresh = document.createElement("button");
     afresh.type = "button";
     afresh.className = "button small";
@@ -87,7 +87,13 @@
     const key = `${PREFIX}${form.dataset.keep}:${to.pathname}${to.search}`;
     const kept = JSON.parse(store.getItem(key) || "null");
     // A form that comes back with errors holds what was typed already.
-    if (kept && !form.querySelector(".invalid") && putBack(form, kept)) tell(form, key);
+    if (kept && !form.querySelector(".invalid")) {
+      const brought = JSON.stringify(values(form));
+      putBack(form, kept);
+      const now = values(form);
+      const gone = Object.keys(now).some((name) => kept[name]?.some?.((value) => !now[name].includes(value)));
+      if (gone || JSON.stringify(now) !== brought) tell(form, key, gone);
+    }
     const save = () => store.setItem(key, JSON.stringify(values(form)));
     form.addEventListener("input", save);
     form.addEventListener("change", save);

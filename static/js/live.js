@@ -28,7 +28,7 @@
   };
 
   const failed = (event) => {
-    const polling = polls(event.detail.elt);
+    const polling = polls(event.detail.elt) || event.detail.elt.id === "banners";
     if (polling) {
       failures += 1;
       quietUntil = Date.now() + Math.min(LONGEST_PAUSE, 1000 * 2 ** failures);
@@ -49,6 +49,20 @@
     if (failures) region().replaceChildren();
     failures = 0;
     quietUntil = 0;
+  });
+
+  /* Banners: a page that polls looks at them too, more rarely; another one asks nothing. */
+  const BANNERS_PAUSE = 5000; // milliseconds
+  let lookedAt = Date.now();
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    const place = document.getElementById("banners");
+    if (!place || !detail.successful || !polls(detail.elt) || Date.now() - lookedAt < BANNERS_PAUSE) return;
+    lookedAt = Date.now();
+    const { address, seen } = place.dataset;
+    htmx.ajax("GET", `${address}?seen=${seen}`, { source: place, target: place, swap: "outerHTML" }).then(() => {
+      const now = document.getElementById("banners");
+      if (now !== place) document.getElementById("status-words").textContent = now.textContent.trim();
+    }, () => {}); // told as every failed poll is
   });
 
   /* What a swap must not lose */

@@ -105,6 +105,8 @@ def test_what_was_typed_outlives_the_way_back_and_a_session_that_ended(tab: Page
     expect(tab.locator("[name=network_id]")).to_have_value("132")
     tab.get_by_role("button", name="Check and go on").click()
     expect(tab.locator("#live")).to_have_attribute("data-state", "draft")
+    # The scripts of that page forget what has arrived.
+    tab.wait_for_load_state()
 
     tab.goto(form)
     expect(tab.get_by_label("Why")).to_have_value("")

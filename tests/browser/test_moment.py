@@ -67,6 +67,8 @@ def test_the_reader_types_in_their_own_zone_and_reads_utc(
     # What is sent with a mistake elsewhere comes back as the same moment.
     send(tab, over)
     tab.get_by_role("link", name="Change it").click()
+    expect(tab.locator("[name=confirm_name]")).to_be_visible()
+    tab.wait_for_load_state()
     tab.locator("[name=confirm_name]").fill("another")
     zone.select_option(label=f"{NEW_YORK}, yours")
     field.fill(clock(moment, NEW_YORK))

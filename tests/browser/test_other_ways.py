@@ -30,6 +30,9 @@ FOCUSED = "(element) => element === document.activeElement"
 
 def tab_to(tab: Page, target: Locator) -> None:
     """Press Tab until the target has the focus, forwards only."""
+    expect(target).to_be_attached()
+    # A page that is still being read may give the focus to another place.
+    tab.wait_for_load_state()
     for _ in range(MANY):
         tab.keyboard.press("Tab")
         if target.evaluate(FOCUSED):
@@ -141,7 +144,9 @@ def test_clusters_are_put_in_order_on_a_phone_without_javascript(
     tab.set_viewport_size({"width": 1280, "height": 800})
     expect(tab.get_by_label("Order")).to_be_hidden()
     tab.get_by_role("link", name="Version").click()
+    # Both are on the page that is left, too.
+    tab.wait_for_url(lambda address: parse_qs(urlsplit(address).query).get("sort") == ["-version"])
     tab.get_by_role("checkbox", name="16").uncheck()
     tab.get_by_role("button", name="Show", exact=True).click()
-    assert parse_qs(urlsplit(tab.url).query)["sort"] == ["-version"]
     expect(names).to_have_text(["cluster00002"])
+    assert parse_qs(urlsplit(tab.url).query)["sort"] == ["-version"]

@@ -30,6 +30,7 @@ def test_the_password_is_shown_once_after_signing_in_again(
     expect(developer.get_by_role("heading", level=1)).to_have_text("Is it still you?")
     developer.get_by_label("Password").fill("not my password")
     developer.get_by_role("button", name="Confirm").click()
+    expect(developer.locator("#form-errors")).to_be_visible()
     assert Secret.objects.count() == 1
     developer.get_by_label("Password").fill(PASSWORD)
     developer.get_by_role("button", name="Confirm").click()

@@ -239,7 +239,7 @@ CASES: dict[str, Case] = {
         "two operations never follow one action: the second is looked for like one of which ITCare told none, and is "
         "not sent again",
         "running",
-        "ITCare accepted it without telling which action carries it out.",
+        "ITCare accepted it, and the portal does not know which action carries it out.",
         "ITCare names an action that carries out another operation",
     ),
     "the same message for ever": Case(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.guards import GUARDS, Cut, Dropped, Guard
-from tests.faults.mutants import ROOT
+from tests.faults.mutants import ROOT, taken_out
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
@@ -30,3 +30,15 @@ def test_a_guard_can_be_taken_out_and_its_tests_are_there(guard: Guard, tmp_path
 
 def test_no_guard_is_told_twice() -> None:
     assert len({guard.name for guard in GUARDS}) == len(GUARDS)
+
+
+def test_what_cannot_be_shown_is_raised_after_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    gone = [
+        Guard(name, "nothing", Cut("README.md", "No page says this.", ""), ("unused",)) for name in ("one", "other")
+    ]
+    with pytest.raises(RuntimeError) as raised:
+        taken_out(gone)
+    assert str(raised.value) == "\n".join(
+        f"{guard.name}: README.md no longer says 'No page says this.'" for guard in gone
+    )
+    assert capsys.readouterr().out == "  NOT RUN  one\n  NOT RUN  other\n  guards noticed / guards: 0 / 2\n"

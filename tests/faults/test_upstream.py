@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 GROUP = "ITCare answers a write badly"
 UNCLEAR = "Nobody can tell whether ITCare received it."
-NO_ID = "ITCare accepted it without telling which action carries it out."
+NO_ID = "ITCare accepted it, and the portal does not know which action carries it out."
 WAITS = "It waits, and nothing has been sent."
 AGAIN = "It waits to be sent once more."
 SOUGHT = "unclear; never sent again; "

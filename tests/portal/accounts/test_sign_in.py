@@ -182,5 +182,8 @@ def test_one_who_was_signed_out_comes_back_to_the_page_of_the_form(client: Clien
     page = "http://testserver/requests/7/"
     answer = client.post("/requests/7/approve/", {"comment": "yes"}, headers={"referer": page})
     assert (answer.status_code, answer.headers["Location"]) == (302, "/accounts/login/?next=/requests/7/")
+    page = "http://testserver/requests/new/resize/?cluster=7"
+    answer = client.post("/requests/new/resize/?cluster=7", headers={"referer": page})
+    assert answer.headers["Location"] == "/accounts/login/?next=/requests/new/resize/%3Fcluster%3D7"
     elsewhere = client.post("/requests/7/approve/", headers={"referer": "http://elsewhere.example/requests/7/"})
     assert elsewhere.headers["Location"] == "/accounts/login/?next=/"

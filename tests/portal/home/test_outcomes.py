@@ -102,9 +102,8 @@ OUTCOMES: dict[str, tuple[dict[str, Any], str, bool]] = {
     "accepted without an id": (
         fault("empty"),
         (
-            "ITCare accepted it without telling which action carries it out. It is not sent again. The portal"
-            " looks for it"
-            " at ITCare, and tells here what it finds."
+            "ITCare accepted it, and the portal does not know which action carries it out. It is not sent again."
+            " The portal looks for it at ITCare, and tells here what it finds."
         ),
         False,
     ),
@@ -136,7 +135,7 @@ def test_an_outcome_is_told_with_what_to_do_next(cast: Cast, upstream: Sandbox, 
 
 def test_every_reason_of_a_failure_has_its_own_words() -> None:
     failed = [Operation(state=State.FAILED, reason=reason) for reason in Reason if reason != Reason.NONE]
-    told = [outcome for outcome in (telling.outcome(operation, None) for operation in failed) if outcome]
+    told = [outcome for outcome in (telling.outcome(operation, []) for operation in failed) if outcome]
     assert len({outcome.title for outcome in told} - {"It failed."}) == len(failed)
     given_up = told[[operation.reason for operation in failed].index(Reason.GIVEN_UP)]
     assert (given_up.title, given_up.then) == (

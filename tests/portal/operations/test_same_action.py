@@ -7,11 +7,14 @@ import pytest
 from django.db import transaction
 
 from portal import itcare
-from portal.operations import outcome, unsettled
+from portal.operations import concerns, outcome, unsettled
 from portal.operations.actions import TakenError
 from portal.operations.models import Action, Attempt, Concern, Operation
 from portal.operations.states import State
+from tests.browsing import signed_in
 from tests.cast import Cast, queued
+from tests.markup import Page
+from tests.portal.home.attending import acts_on
 from tests.portal.operations.engine import at_once, evidence, fault, posts, sent, settled, tells
 from tests.portal.operations.needing import bare
 from tests.portal.operations.test_settle import told
@@ -27,9 +30,12 @@ def named(number: int) -> dict[str, Any]:
 
 def words(other: Operation) -> str:
     return (
-        f"ITCare accepted it and named action {other.upstream_action_id}, which carries out operation {other.pk}, "
-        f"{other}. Two operations never follow one action: this one is looked for like one of which ITCare told no "
-        "action, and is not sent again."
+        f"ITCare accepted this operation and named action {other.upstream_action_id} for it, but that action carries "
+        f"out operation {other.pk}, {other}. ITCare gave one number to two calls, and the number does not tell whether "
+        "this one is being done. The portal does not send it again. It looks for another action that can be its own, "
+        "and if it finds one, it follows that one, and this matter closes by itself. Otherwise look at the cluster and "
+        "ask cegedim.cloud what became of this call, by its correlation id; then mark it as done or as failed. "
+        "If nobody can say, release the cluster."
     )
 
 
@@ -49,7 +55,9 @@ def test_an_answer_that_names_another_s_action_is_told_and_followed_by_nobody_el
     second = sent(queued(cast.developer, cast.approver, name="another01"))
     assert (second.state, second.upstream_action_id, second.last_proof) == ("running", None, "accepted")
     assert evidence(second) == [("accepted", 202)]
-    assert second.attempts.get().upstream_action_id is None
+    attempt = second.attempts.get()
+    assert attempt.upstream_action_id is None
+    assert attempt.message == f"ITCare accepted it and named action {number}, which carries out another operation."
     assert Action.objects.get(upstream_id=number).operation == first
     assert asked() == [("same_action", second.pk, words(first))]
     # It is looked for, and found where ITCare shows one of its own after all.
@@ -89,3 +97,28 @@ def test_of_two_that_are_accepted_with_one_action_at_the_same_instant_one_has_it
     attempt.refresh_from_db()
     assert (attempt.proof, attempt.upstream_action_id) == ("accepted", None)
     assert [each[:2] for each in asked()] == [("same_action", loser.pk)]
+
+
+def test_the_page_says_what_happened_and_leads_to_the_other_operation(cast: Cast) -> None:
+    first, second = (bare(cast, State.RUNNING, name=name, title=f"Resize {name}") for name in ("pg1", "pg2"))
+    Operation.objects.filter(pk=first.pk).update(upstream_action_id=77)
+    first.refresh_from_db()
+    Action.objects.create(upstream_id=77, operation=first, status="IN_PROGRESS", resource_name="pg1")
+    concerns.same_action(second, 77)
+    own = Concern.objects.get()
+    page = Page.of(signed_in(cast.approver).get(own.get_absolute_url()).content)
+    assert words(first) in page.text
+    assert [link.text for link in page.all("a", href=first.get_absolute_url())] == [f"operation {first.pk}, Resize pg1"]
+    assert acts_on(page).keys() == {"done", "failed", "release"}
+
+
+def test_what_is_asked_for_another_service_is_not_told(cast: Cast) -> None:
+    first, second = (bare(cast, State.RUNNING, name=name, title=f"Resize {name}") for name in ("pg1", "pg2"))
+    Operation.objects.filter(pk=first.pk).update(service=cast.other_service)
+    Action.objects.create(upstream_id=77, operation=first, status="IN_PROGRESS", resource_name="pg1")
+    concerns.same_action(second, 77)
+    own = Concern.objects.get()
+    assert f"but that action carries out operation {first.pk}. ITCare gave" in own.words
+    page = Page.of(signed_in(cast.approver).get(own.get_absolute_url()).content)
+    assert "; it carries out another operation" in page.text
+    assert "Resize pg1" not in page.text
