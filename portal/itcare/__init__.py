@@ -25,6 +25,8 @@ from portal.itcare.paging import ActionPages
 from portal.itcare.retry import Retry
 from portal.itcare.transport import Timeouts
 from portal.itcare.types import (
+    ERROR,
+    SUCCESS,
     Accepted,
     Action,
     Actions,
@@ -42,6 +44,8 @@ from portal.itcare.types import (
 )
 
 __all__ = [
+    "ERROR",
+    "SUCCESS",
     "Accepted",
     "Action",
     "ActionPages",

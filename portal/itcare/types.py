@@ -6,9 +6,13 @@ Everything that the API does not promise is optional; `reading` builds these, an
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+# The two documented words for the end of an action (API.md 6).
+SUCCESS: Final = "SUCCESS"
+ERROR: Final = "ERROR"
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,12 @@ class Action:
     @property
     def succeeded(self) -> bool:
         """Whether it ended well: SUCCESS is the one documented word for it."""
-        return self.status == "SUCCESS"
+        return self.status == SUCCESS
 
     @property
     def failed(self) -> bool:
         """Whether it ended badly."""
-        return self.status == "ERROR"
+        return self.status == ERROR
 
     @property
     def running(self) -> bool:

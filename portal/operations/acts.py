@@ -40,7 +40,7 @@ MEANINGS: Final = {
     Act.FAILED: "You found out that it was not done. The operation fails, nothing is sent, and it can be asked again.",
     Act.SEND: "You found out that ITCare does not have it. The portal checks everything afresh and sends it once more.",
     Act.RELEASE: "You give up without knowing. The operation fails and the cluster is free for others; if its action "
-    "shows up later, an alarm is raised.",
+    "shows up later, or one that still runs ends, an alarm is raised.",
     Act.NOTED: "You know of it, and nothing else has to be done. It leaves this list.",
 }
 NEVER_QUEUED: Final = "It has not been sent. The operation fails and is not sent any more; it can be asked again."

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from portal.accounts.models import User
@@ -95,6 +95,14 @@ def same_action(operation: Operation, number: int) -> bool:
         "one action: this one is looked for like one of which ITCare told no action, and is not sent again."
     )
     return raise_concern(Situation.SAME_ACTION, words, operation=operation, actions=[row] if row else [])
+
+
+def late_action(operation: Operation, words: str, actions: QuerySet[Action]) -> bool:
+    """Raise the alarm about actions of an operation that has ended; an open one tells of these too."""
+    known = Concern.objects.open().filter(operation=operation, situation=Situation.LATE_ACTION)
+    said = " ".join(known.values_list("words", flat=True))
+    rows = Action.objects.filter(Q(pk__in=actions) | Q(concerns__in=known)).distinct()
+    return raise_concern(Situation.LATE_ACTION, f"{words} {said}".strip(), operation=operation, actions=list(rows))
 
 
 def close_of(operation: Operation, outcome: str, *situations: Situation, by: User | None = None) -> int:

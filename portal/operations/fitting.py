@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Self
 
 from django.conf import settings
-from django.db.models import Case, Count, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
 from portal import itcare
@@ -101,10 +101,15 @@ def first_open(operation: Operation) -> Attempt | None:
 
 
 def unaccounted() -> QuerySet[Operation]:
-    """Operations that ended lately, and of which more calls may have been executed than actions are known."""
+    """Operations that ended lately, and of which more calls may have been executed than actions are known.
+
+    An action that ITCare did not know when a person ended the operation counts as none: it may have another number.
+    """
     since = Now() - timedelta(seconds=settings.LATE_ACTION_SECONDS)
     acted = Count("attempts", filter=~Q(attempts__proof__in=NOTHING_EXECUTED))
-    found = Case(When(upstream_action_id=None, then=Value(0)), default=Value(1))
+    ended = Action.objects.filter(upstream_id=OuterRef("upstream_action_id"), status__in=[itcare.SUCCESS, itcare.ERROR])
+    vanished = Q(~Exists(ended), missed_at__isnull=False, settled_by__isnull=False)
+    found = Case(When(vanished | Q(upstream_action_id=None), then=Value(0)), default=Value(1))
     return Operation.objects.filter(ended_at__gte=since).annotate(acted=acted).filter(acted__gt=found)
 
 
