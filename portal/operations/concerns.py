@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from portal.accounts.models import User
 from portal.audit.record import record
 from portal.inventory.models import Cluster
+from portal.operations.fitting import noted
 from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
 
 
@@ -74,7 +75,7 @@ def close(rows: QuerySet[Concern], outcome: str, *, by: User | None = None) -> i
     return len(closed)
 
 
-def raise_once(situation: Situation, words: str, operation: Operation) -> bool:
+def raise_once(situation: Situation, words: str, operation: Operation, actions: Sequence[Action] = ()) -> bool:
     """Raise a concern that comes from time alone, unless a person has dealt with it; answers whether that was new.
 
     What a person has closed would otherwise come back at the next look, as nothing has changed by it.
@@ -82,7 +83,7 @@ def raise_once(situation: Situation, words: str, operation: Operation) -> bool:
     dealt_with = Concern.objects.filter(operation=operation, situation=situation, closed_by__isnull=False)
     if dealt_with.filter(raised_at__gte=operation.sent_at or operation.queued_at).exists():
         return False
-    return raise_concern(situation, words, operation=operation)
+    return raise_concern(situation, words, operation=operation, actions=actions)
 
 
 def same_action(operation: Operation, number: int) -> bool:
@@ -94,7 +95,17 @@ def same_action(operation: Operation, number: int) -> bool:
         f"ITCare accepted it and named action {number}, which carries out {whose}. Two operations never follow "
         "one action: this one is looked for like one of which ITCare told no action, and is not sent again."
     )
-    return raise_concern(Situation.SAME_ACTION, words, operation=operation, actions=[row] if row else [])
+    rows = [*([row] if row else []), *noted(operation)]
+    return raise_concern(Situation.SAME_ACTION, words, operation=operation, actions=rows)
+
+
+def name_too(situation: Situation, operation: Operation, actions: Sequence[Action]) -> None:
+    """Let an open concern name these actions besides those that it names already."""
+    for concern in Concern.objects.open().filter(operation=operation, situation=situation).select_for_update():
+        known = set(concern.actions.values_list("pk", flat=True))
+        if any(action.pk not in known for action in actions):
+            concern.actions.add(*actions)
+            Concern.objects.filter(pk=concern.pk).update(changed_at=Now())
 
 
 def late_action(operation: Operation, words: str, actions: QuerySet[Action]) -> bool:

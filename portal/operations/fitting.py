@@ -16,6 +16,8 @@ from portal.operations.states import NOTHING_EXECUTED, State
 
 # Actions of our own that are looked through for what they teach: the newest, so that the question stays small.
 LEARNED_FROM: Final = 1000
+# Actions of a name that a person is shown, at most: the newest.
+MOST_NOTED: Final = 20
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,25 @@ def fitting(
 ) -> tuple[itcare.Action, ...]:
     """Return those that can be the operation's own."""
     return look(itcare.Actions(tuple(actions), complete=False), operation, attempt, known).fitting
+
+
+def on_the_name(actions: Iterable[itcare.Action], operation: Operation) -> list[itcare.Action]:
+    """Return those on the operation's name since it was first sent that no other operation has, nor it itself."""
+    attempt = first_open(operation)
+    newer = [action for action in actions if attempt is not None and _since(action, operation, attempt)]
+    taken = _taken(newer, operation) | {operation.upstream_action_id}
+    return [action for action in newer if action.id not in taken]
+
+
+def noted(operation: Operation) -> list[Action]:
+    """Return the same of what the portal has come across: one of them may be the operation's own."""
+    attempt = first_open(operation)
+    if attempt is None:
+        return []
+    free = Q(operation=None) | Q(operation=operation)
+    newer = Action.objects.filter(free, upstream_id__gt=attempt.watermark_action_id or 0)
+    rows = newer.filter(resource_name__iexact=operation.name).exclude(upstream_id=operation.upstream_action_id or 0)
+    return [row for row in rows[:MOST_NOTED] if after(row.submitted_at, attempt)]
 
 
 def after(at: datetime | None, attempt: Attempt) -> bool:

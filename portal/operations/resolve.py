@@ -156,7 +156,13 @@ def send_again(concern: Concern, user: User, why: str, *, seen: str) -> bool:
 def _follow(operation: Operation, user: User, number: int, why: str) -> None:
     """Tie the operation to its action; one that runs already stays running."""
     message = f"{user} said that action {number} carries it out: {why}"[:500]
-    known: dict[str, Any] = {"upstream_action_id": number, "settled_by": user, "message": message, "failures": 0}
+    known: dict[str, Any] = {
+        "upstream_action_id": number,
+        "missed_at": None,
+        "settled_by": user,
+        "message": message,
+        "failures": 0,
+    }
     if operation.state == State.UNCLEAR:
         operation.move(
             State.RUNNING,

@@ -191,6 +191,18 @@ def ask(operation: Operation, person: Person) -> None:
     look_again(operation, settings.SETTLE_SECONDS, failed=True)
 
 
+def show(operation: Operation, sight: Sight) -> None:
+    """Let a person who is asked whose action ITCare named adopt what else is seen on the name.
+
+    Raises:
+        LostRaceError: another has the row.
+    """
+    seen = [*sight.fitting, *sight.others]
+    if seen and Concern.objects.open().filter(operation=operation, situation=Situation.SAME_ACTION).exists():
+        with _deciding(operation):
+            concerns.name_too(Situation.SAME_ACTION, operation, [_noted(action) for action in seen])
+
+
 def not_read(operation: Operation, why: str, fitting: Sequence[itcare.Action] = ()) -> None:
     """Tell a person once ITCare could not be read in whole for longer than the grace time."""
     words = f"What became of it cannot be looked for. {why} It is tried again all the time."
