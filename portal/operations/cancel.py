@@ -6,6 +6,7 @@ from portal.accounts.models import User
 from portal.inventory.models import Service
 from portal.operations.acts import PERHAPS_EXECUTED
 from portal.operations.concerns import close_of
+from portal.operations.locks import lock
 from portal.operations.models import Operation, Situation
 from portal.operations.states import LostRaceError, State
 
@@ -31,8 +32,7 @@ def cancel(operation: Operation, user: User) -> None:
         message = f"operation {operation.pk} was sent before"
         raise LostRaceError(message)
     with transaction.atomic():
-        # Locked before the chain of the audit log, as whoever sends it does.
-        Operation.objects.select_for_update().filter(pk=operation.pk).first()
+        lock(operation)
         told = "The operation was cancelled; the history of its cluster keeps what ITCare did."
         close_of(operation, told, Situation.UNKNOWN_ACTION, by=user)
         operation.move(State.CANCELLED, actor=user, message=f"Cancelled by {user} before it was sent.")

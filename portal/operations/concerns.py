@@ -10,6 +10,7 @@ from portal.accounts.models import User
 from portal.audit.record import record
 from portal.inventory.models import Cluster
 from portal.operations.fitting import noted
+from portal.operations.locks import lock
 from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
 
 
@@ -24,7 +25,8 @@ def raise_concern(
 ) -> bool:
     """Say that a person must look at something; answers whether that was new.
 
-    A concern of this situation that is open already gets the words and the actions of now.
+    A concern of this situation that is open already gets the words and the actions of now. The operation is locked
+    first (see `locks`).
 
     Args:
         situation: What the matter is.
@@ -33,6 +35,8 @@ def raise_concern(
         cluster: What it is about, where no operation is.
         actions: Those of ITCare that it is about, as noted.
     """
+    if operation is not None:
+        lock(operation)
     about: Operation | Cluster | None = operation or cluster
     of = Concern.objects.open().filter(situation=situation, operation=operation)
     known = of if operation else of.filter(cluster=cluster)

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from portal import itcare
 from portal.operations.actions import note
 from portal.operations.concerns import late_action
+from portal.operations.locks import lock
 from portal.operations.models import Action, Concern, Operation, Situation
 from portal.operations.states import Reason, State
 
@@ -41,8 +42,9 @@ def tell(operation: Operation, action: itcare.Action) -> bool:
     if action.running:
         return False
     with transaction.atomic():
+        lock(operation)
         # Another may have told it meanwhile.
-        held = owed().select_for_update(of=("self",)).filter(pk=operation.pk).first()
+        held = owed().filter(pk=operation.pk).first()
         if held is None:
             return False
         note(action, held)

@@ -18,6 +18,7 @@ from portal.operations import ends
 from portal.operations.actions import TakenError, note, tie
 from portal.operations.concerns import late_action
 from portal.operations.fitting import Known, first_open, fitting, unaccounted
+from portal.operations.locks import lock
 from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
 from portal.operations.states import NOTHING_EXECUTED, State
 from portal.upstream.client import client as upstream_client
@@ -120,6 +121,7 @@ def _seen_done(operation: Operation) -> bool:
 
 def _link(operation: Operation, action: itcare.Action) -> None:
     with transaction.atomic():
+        lock(operation)
         tie(action, operation)
         rows = Operation.objects.filter(pk=operation.pk, upstream_action_id=None)
         evidence = "the only action on this name since it was sent"
@@ -143,6 +145,7 @@ def _alarm(operation: Operation, actions: list[itcare.Action]) -> None:
         "been carried out after all: look at the cluster."
     )
     with transaction.atomic():
+        lock(operation)
         for action in actions:
             note(action, None)
         late_action(operation, words, Action.objects.filter(upstream_id__in=[action.id for action in actions]))

@@ -15,6 +15,7 @@ from portal.catalog.kinds import KINDS
 from portal.operations import concerns
 from portal.operations.actions import TakenError, tie
 from portal.operations.leases import back_off
+from portal.operations.locks import lock_own
 from portal.operations.models import Attempt, Operation
 from portal.operations.states import NOTHING_EXECUTED, LostRaceError, Proof, Reason, State
 
@@ -35,13 +36,25 @@ def accepted(operation: Operation, attempt: Attempt, answer: itcare.Accepted) ->
     except TakenError as taken:
         # ITCare took it, and named an action that carries out another operation: a fault of ITCare's.
         logger.error("Operation %s: %s.", operation.pk, taken)  # noqa: TRY400 - expected of a faulty upstream
-        with transaction.atomic():
-            _runs(operation, attempt, answer, None)
-            concerns.same_action(operation, taken.number)
+        _runs(operation, attempt, answer, None, first=partial(concerns.same_action, operation, taken.number))
 
 
-def _runs(operation: Operation, attempt: Attempt, answer: itcare.Accepted, action: itcare.Action | None) -> None:
+def _runs(
+    operation: Operation,
+    attempt: Attempt,
+    answer: itcare.Accepted,
+    action: itcare.Action | None,
+    *,
+    first: Callable[[], object] | None = None,
+) -> None:
     """Write down that it runs, with its action if ITCare told one.
+
+    Args:
+        operation: Which one.
+        attempt: Its call.
+        answer: What ITCare answered.
+        action: The one that carries it out.
+        first: What else is to be written down, if the operation still is the caller's.
 
     Raises:
         TakenError: that action carries out another operation; nothing was written.
@@ -60,7 +73,7 @@ def _runs(operation: Operation, attempt: Attempt, answer: itcare.Accepted, actio
         _move(
             operation,
             State.RUNNING,
-            first=partial(tie, action, operation) if action else None,
+            first=partial(tie, action, operation) if action else first,
             detail={"action": number},
             last_proof=Proof.ACCEPTED,
             upstream_action_id=number,
@@ -234,6 +247,7 @@ def _move(
     try:
         with transaction.atomic():
             if first is not None:
+                lock_own(operation)
                 first()
             operation.move(to, fence=operation.fence, detail=detail, **{"lease_until": None, **values})
     except LostRaceError:

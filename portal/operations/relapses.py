@@ -13,6 +13,7 @@ from portal import itcare
 from portal.operations import ends
 from portal.operations.actions import note
 from portal.operations.concerns import raise_concern
+from portal.operations.locks import lock
 from portal.operations.models import Action, Operation, Situation
 from portal.operations.states import ENDED, State
 
@@ -77,6 +78,7 @@ def _tell(row: Action, action: itcare.Action, *, lagging: bool) -> int:
         + f" {after}: look at the cluster, or ask cegedim.cloud."
     )
     with transaction.atomic():
+        lock(row.operation)
         # With the status of now, so that the matter is told once and not at each look.
         note(action, row.operation)
         raise_concern(Situation.RELAPSED, words, operation=row.operation, actions=[row])
