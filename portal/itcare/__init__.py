@@ -26,6 +26,7 @@ from portal.itcare.retry import Retry
 from portal.itcare.transport import Timeouts
 from portal.itcare.types import (
     ERROR,
+    IN_PROGRESS,
     SUCCESS,
     Accepted,
     Action,
@@ -45,6 +46,7 @@ from portal.itcare.types import (
 
 __all__ = [
     "ERROR",
+    "IN_PROGRESS",
     "SUCCESS",
     "Accepted",
     "Action",

@@ -10,9 +10,10 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-# The two documented words for the end of an action (API.md 6).
+# The documented words for how an action stands: its two ends, and on the way (API.md 6).
 SUCCESS: Final = "SUCCESS"
 ERROR: Final = "ERROR"
+IN_PROGRESS: Final = "IN_PROGRESS"
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ SECOND_OF_TWO: Final = "{} has said so already: if you agree, it is sent."
 OWN_RELEASE: Final = "You have said so already: somebody else, who did not ask for it, has to agree."
 OWN_REQUEST: Final = "You asked for it: somebody else has to agree that it is sent again."
 
+BEING_SENT: Final = "It is being sent just now: nothing can be done until it is known what came of the call."
+
 # What can still have come of an attempt: it is not known that nothing was executed.
 PERHAPS_EXECUTED: Final = (Proof.UNKNOWN, Proof.ACCEPTED)
 

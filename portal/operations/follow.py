@@ -25,7 +25,6 @@ from portal.upstream.client import client as upstream_client
 
 logger = logging.getLogger(__name__)
 
-IN_PROGRESS: Final = "IN_PROGRESS"
 # Actions that are looked at together, so that neither small pages nor a long list mean many statements: to plan one and
 # to build its hash tables takes as long as a thousand rows do.
 BATCH: Final = 2_500
@@ -54,7 +53,7 @@ def follow(*, seconds: float = ASKING_SECONDS) -> int:
     if began is None:
         return 0
     client = upstream_client()
-    pages = client.actions_by_page(statuses=[IN_PROGRESS])
+    pages = client.actions_by_page(statuses=[itcare.IN_PROGRESS])
     ended: dict[int, itcare.Action] = {}
     looked, batch = 0, list[itcare.Action]()
     try:

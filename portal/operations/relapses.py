@@ -71,6 +71,8 @@ def _tell(row: Action, action: itcare.Action, *, lagging: bool) -> int:
         return 0
     now = f"Now the action is told as {action.status or 'running'}"
     after = "How it ends this time is not followed" if action.running else "The operation stays as it is"
+    if action.running and action.status not in {itcare.IN_PROGRESS, ""}:
+        after = "That word is not documented: whether it goes on, or has ended otherwise, nobody can tell"
     words = (
         f"ITCare said {row.status or 'nothing'} of action {action.id}, and the operation ended as "
         f"{row.operation.state}. {now}"
