@@ -185,7 +185,8 @@ def _page(
     problem: str = "",
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
-    shown = evidence.matter(concern, request.user, workable=_workable(request, concern))
+    workable = _workable(request, concern)
+    shown = evidence.matter(concern, request.user, workable=workable)
     others = evidence.others(concern)
     rests_on = acts.basis(concern)
     mark = stamp(*shown.marks, *(part for other in others for part in (other.pk, other.status)))
@@ -209,7 +210,8 @@ def _page(
         "form": form,
         "problem": problem,
         "kept": form["reason"].value() if form is not None and act not in {each.act for each in shown.offers} else "",
-        "why_not": "" if shown.offers or concern.closed_at else NOT_YOURS,
+        # Who may act finds something to do, unless it is being sent.
+        "why_not": "" if shown.offers or concern.closed_at else acts.BEING_SENT if workable else NOT_YOURS,
         "rests_on": rests_on,
         "moved": live and request.GET.get("rests_on", rests_on) != rests_on,
         "since": request.GET.get("rests_on", rests_on) if live else rests_on,

@@ -25,6 +25,9 @@ from portal.itcare.paging import ActionPages
 from portal.itcare.retry import Retry
 from portal.itcare.transport import Timeouts
 from portal.itcare.types import (
+    ERROR,
+    IN_PROGRESS,
+    SUCCESS,
     Accepted,
     Action,
     Actions,
@@ -42,6 +45,9 @@ from portal.itcare.types import (
 )
 
 __all__ = [
+    "ERROR",
+    "IN_PROGRESS",
+    "SUCCESS",
     "Accepted",
     "Action",
     "ActionPages",

@@ -6,9 +6,14 @@ Everything that the API does not promise is optional; `reading` builds these, an
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+# The documented words for how an action stands: its two ends, and on the way (API.md 6).
+SUCCESS: Final = "SUCCESS"
+ERROR: Final = "ERROR"
+IN_PROGRESS: Final = "IN_PROGRESS"
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,12 @@ class Action:
     @property
     def succeeded(self) -> bool:
         """Whether it ended well: SUCCESS is the one documented word for it."""
-        return self.status == "SUCCESS"
+        return self.status == SUCCESS
 
     @property
     def failed(self) -> bool:
         """Whether it ended badly."""
-        return self.status == "ERROR"
+        return self.status == ERROR
 
     @property
     def running(self) -> bool:

@@ -54,7 +54,8 @@ class TakenError(Exception):
 def tie(action: itcare.Action, operation: Operation) -> None:
     """Note that the action carries the operation out. In the transaction that writes its number to the operation.
 
-    The lock on the action's row makes two who want one action for two operations follow each other.
+    The operation is locked already (see `locks`). The lock on the action's row makes two who want one action for two
+    operations follow each other.
 
     Raises:
         TakenError: it carries out another one.

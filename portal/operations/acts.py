@@ -40,7 +40,7 @@ MEANINGS: Final = {
     Act.FAILED: "You found out that it was not done. The operation fails, nothing is sent, and it can be asked again.",
     Act.SEND: "You found out that ITCare does not have it. The portal checks everything afresh and sends it once more.",
     Act.RELEASE: "You give up without knowing. The operation fails and the cluster is free for others; if its action "
-    "shows up later, an alarm is raised.",
+    "shows up later, or one that still runs ends, an alarm is raised.",
     Act.NOTED: "You know of it, and nothing else has to be done. It leaves this list.",
 }
 NEVER_QUEUED: Final = "It has not been sent. The operation fails and is not sent any more; it can be asked again."
@@ -52,6 +52,8 @@ FIRST_OF_TWO: Final = "Two people have to say so: you are the first, and nothing
 SECOND_OF_TWO: Final = "{} has said so already: if you agree, it is sent."
 OWN_RELEASE: Final = "You have said so already: somebody else, who did not ask for it, has to agree."
 OWN_REQUEST: Final = "You asked for it: somebody else has to agree that it is sent again."
+
+BEING_SENT: Final = "It is being sent just now: nothing can be done until it is known what came of the call."
 
 # What can still have come of an attempt: it is not known that nothing was executed.
 PERHAPS_EXECUTED: Final = (Proof.UNKNOWN, Proof.ACCEPTED)

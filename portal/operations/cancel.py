@@ -9,6 +9,7 @@ from portal.accounts.models import User
 from portal.inventory.models import Service
 from portal.operations.acts import perhaps_executed
 from portal.operations.concerns import close_of
+from portal.operations.locks import lock
 from portal.operations.models import Attempt, Operation, Situation
 from portal.operations.states import LostRaceError, State
 
@@ -43,8 +44,7 @@ def cancel(operation: Operation, user: User) -> None:
         LostRaceError: it is not queued any more, or an earlier call may have been executed (`in_time`).
     """
     with transaction.atomic():
-        # Locked before the chain of the audit log, as whoever sends it does.
-        Operation.objects.select_for_update().filter(pk=operation.pk).first()
+        lock(operation)
         if not in_time(operation, operation.attempts.all()):
             message = f"operation {operation.pk} was sent, or has ended"
             raise LostRaceError(message)

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from portal.accounts.models import User
 from portal.audit.record import record
 from portal.inventory.models import Cluster
+from portal.operations.fitting import noted
+from portal.operations.locks import lock
 from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
 
 
@@ -23,7 +25,8 @@ def raise_concern(
 ) -> bool:
     """Say that a person must look at something; answers whether that was new.
 
-    A concern of this situation that is open already gets the words and the actions of now.
+    A concern of this situation that is open already gets the words and the actions of now. The operation is locked
+    first (see `locks`).
 
     Args:
         situation: What the matter is.
@@ -32,6 +35,8 @@ def raise_concern(
         cluster: What it is about, where no operation is.
         actions: Those of ITCare that it is about, as noted.
     """
+    if operation is not None:
+        lock(operation)
     about: Operation | Cluster | None = operation or cluster
     of = Concern.objects.open().filter(situation=situation, operation=operation)
     known = of if operation else of.filter(cluster=cluster)
@@ -74,7 +79,7 @@ def close(rows: QuerySet[Concern], outcome: str, *, by: User | None = None) -> i
     return len(closed)
 
 
-def raise_once(situation: Situation, words: str, operation: Operation) -> bool:
+def raise_once(situation: Situation, words: str, operation: Operation, actions: Sequence[Action] = ()) -> bool:
     """Raise a concern that comes from time alone, unless a person has dealt with it; answers whether that was new.
 
     What a person has closed would otherwise come back at the next look, as nothing has changed by it.
@@ -82,7 +87,7 @@ def raise_once(situation: Situation, words: str, operation: Operation) -> bool:
     dealt_with = Concern.objects.filter(operation=operation, situation=situation, closed_by__isnull=False)
     if dealt_with.filter(raised_at__gte=operation.sent_at or operation.queued_at).exists():
         return False
-    return raise_concern(situation, words, operation=operation)
+    return raise_concern(situation, words, operation=operation, actions=actions)
 
 
 def same_action(operation: Operation, number: int) -> bool:
@@ -101,7 +106,25 @@ def same_action(operation: Operation, number: int) -> bool:
         "what became of this call, by its correlation id; then mark it as done or as failed. "
         "If nobody can say, release the cluster."
     )
-    return raise_concern(Situation.SAME_ACTION, words, operation=operation, actions=[row] if row else [])
+    rows = [*([row] if row else []), *noted(operation)]
+    return raise_concern(Situation.SAME_ACTION, words, operation=operation, actions=rows)
+
+
+def name_too(situation: Situation, operation: Operation, actions: Sequence[Action]) -> None:
+    """Let an open concern name these actions besides those that it names already."""
+    for concern in Concern.objects.open().filter(operation=operation, situation=situation).select_for_update():
+        known = set(concern.actions.values_list("pk", flat=True))
+        if any(action.pk not in known for action in actions):
+            concern.actions.add(*actions)
+            Concern.objects.filter(pk=concern.pk).update(changed_at=Now())
+
+
+def late_action(operation: Operation, words: str, actions: QuerySet[Action]) -> bool:
+    """Raise the alarm about actions of an operation that has ended; an open one tells of these too."""
+    known = Concern.objects.open().filter(operation=operation, situation=Situation.LATE_ACTION)
+    said = " ".join(known.values_list("words", flat=True))
+    rows = Action.objects.filter(Q(pk__in=actions) | Q(concerns__in=known)).distinct()
+    return raise_concern(Situation.LATE_ACTION, f"{words} {said}".strip(), operation=operation, actions=list(rows))
 
 
 def close_of(operation: Operation, outcome: str, *situations: Situation, by: User | None = None) -> int:

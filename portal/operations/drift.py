@@ -1,9 +1,11 @@
 """Compares what clusters are with what the last operation left, and has a person look where they differ."""
 
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -14,6 +16,8 @@ from portal.operations import concerns
 from portal.operations.history import foreign
 from portal.operations.models import Concern, Operation, Situation
 from portal.operations.states import UNFINISHED, Proof, State
+
+logger = logging.getLogger(__name__)
 
 A_PASS: Final = 200
 MOST_ACTIONS: Final = 10
@@ -39,17 +43,17 @@ def compare() -> int:
     alone: what it will be is not known yet.
     """
     compared = 0
-    for operation in _due().select_related("cluster__service")[:A_PASS]:
+    # Those that could not be compared come last.
+    for operation in _due().select_related("cluster__service").order_by("failures", "-pk")[:A_PASS]:
         cluster = operation.cluster
         assert cluster is not None  # noqa: S101 - asked for; this is for the type checker
-        rows = Operation.objects.filter(pk=operation.pk)
-        if operation.left is None:
-            rows.update(left=_seen(cluster), compared_at=cluster.changed_at)
-            concerns.close(_open(cluster), "A newer operation has ended since.")
-            _tell(operation, cluster, _missing(operation, cluster))
-        else:
-            _tell(operation, cluster, _difference(operation, cluster, operation.left))
-            rows.update(compared_at=cluster.changed_at)
+        try:
+            _compare(operation, cluster)
+        except Exception as error:
+            # One row that cannot be compared must not stop the others.
+            logger.exception("The cluster of operation %s could not be compared.", operation.pk)
+            _put_off(operation, cluster, error)
+            continue
         compared += 1
     return compared
 
@@ -62,6 +66,31 @@ def ask() -> int:
     return want(list(waiting.values_list("cluster_id", flat=True)[:A_PASS]))
 
 
+def _compare(operation: Operation, cluster: Cluster) -> None:
+    rows = Operation.objects.filter(pk=operation.pk)
+    if operation.left is None:
+        rows.update(left=_seen(cluster), compared_at=cluster.changed_at, failures=0)
+        concerns.close(_open(cluster), "A newer operation has ended since.")
+        _tell(operation, cluster, _missing(operation, cluster))
+    else:
+        _tell(operation, cluster, _difference(operation, cluster, operation.left))
+        rows.update(compared_at=cluster.changed_at, failures=0)
+
+
+def _put_off(operation: Operation, cluster: Cluster, error: Exception) -> None:
+    """Try some times more; then wait for the next news of the cluster, and tell a person."""
+    rows = Operation.objects.filter(pk=operation.pk)
+    if operation.failures + 1 < settings.STUCK_FAILURES:
+        rows.update(failures=F("failures") + 1)
+        return
+    rows.update(failures=0, compared_at=cluster.changed_at)
+    words = (
+        f"It could not be compared with what the last operation here, “{operation.title}”, left "
+        f"({type(error).__name__}); the log of the sweep says why. That is tried again when the cluster changes."
+    )
+    _tell(operation, cluster, words)
+
+
 def _last() -> QuerySet[Operation]:
     """The last operation of each cluster, where that one has ended."""
     later = Operation.objects.filter(_TOUCHED | Q(state__in=UNFINISHED), cluster=OuterRef("cluster"))
@@ -72,7 +101,8 @@ def _last() -> QuerySet[Operation]:
 def _due() -> QuerySet[Operation]:
     """The last operation of each cluster, where there is news to compare with."""
     read = Q(cluster__read_at__gt=F("ended_at")) | Q(cluster__gone_at__isnull=False)
-    return _last().filter(Q(read, left__isnull=True) | Q(cluster__changed_at__gt=F("compared_at")))
+    first = Q(read, left__isnull=True, compared_at=None)
+    return _last().filter(first | Q(cluster__changed_at__gt=F("compared_at")))
 
 
 def _seen(cluster: Cluster) -> dict[str, object]:

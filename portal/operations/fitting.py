@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Self
 
 from django.conf import settings
-from django.db.models import Case, Count, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
 from portal import itcare
@@ -16,6 +16,8 @@ from portal.operations.states import NOTHING_EXECUTED, State
 
 # Actions of our own that are looked through for what they teach: the newest, so that the question stays small.
 LEARNED_FROM: Final = 1000
+# Actions of a name that a person is shown, at most: the newest.
+MOST_NOTED: Final = 20
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,25 @@ def fitting(
     return look(itcare.Actions(tuple(actions), complete=False), operation, attempt, known).fitting
 
 
+def on_the_name(actions: Iterable[itcare.Action], operation: Operation) -> list[itcare.Action]:
+    """Return those on the operation's name since it was first sent that no other operation has, nor it itself."""
+    attempt = first_open(operation)
+    newer = [action for action in actions if attempt is not None and _since(action, operation, attempt)]
+    taken = _taken(newer, operation) | {operation.upstream_action_id}
+    return [action for action in newer if action.id not in taken]
+
+
+def noted(operation: Operation) -> list[Action]:
+    """Return the same of what the portal has come across: one of them may be the operation's own."""
+    attempt = first_open(operation)
+    if attempt is None:
+        return []
+    free = Q(operation=None) | Q(operation=operation)
+    newer = Action.objects.filter(free, upstream_id__gt=attempt.watermark_action_id or 0)
+    rows = newer.filter(resource_name__iexact=operation.name).exclude(upstream_id=operation.upstream_action_id or 0)
+    return [row for row in rows[:MOST_NOTED] if after(row.submitted_at, attempt)]
+
+
 def after(at: datetime | None, attempt: Attempt) -> bool:
     """Whether it happened after the watermark: both by ITCare's clock, whose Date header counts whole seconds."""
     return at is None or attempt.watermark_at is None or at >= attempt.watermark_at - timedelta(seconds=1)
@@ -101,10 +122,15 @@ def first_open(operation: Operation) -> Attempt | None:
 
 
 def unaccounted() -> QuerySet[Operation]:
-    """Operations that ended lately, and of which more calls may have been executed than actions are known."""
+    """Operations that ended lately, and of which more calls may have been executed than actions are known.
+
+    An action that ITCare did not know when a person ended the operation counts as none: it may have another number.
+    """
     since = Now() - timedelta(seconds=settings.LATE_ACTION_SECONDS)
     acted = Count("attempts", filter=~Q(attempts__proof__in=NOTHING_EXECUTED))
-    found = Case(When(upstream_action_id=None, then=Value(0)), default=Value(1))
+    ended = Action.objects.filter(upstream_id=OuterRef("upstream_action_id"), status__in=[itcare.SUCCESS, itcare.ERROR])
+    vanished = Q(~Exists(ended), missed_at__isnull=False, settled_by__isnull=False)
+    found = Case(When(vanished | Q(upstream_action_id=None), then=Value(0)), default=Value(1))
     return Operation.objects.filter(ended_at__gte=since).annotate(acted=acted).filter(acted__gt=found)
 
 

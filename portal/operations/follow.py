@@ -15,18 +15,16 @@ from portal import itcare
 from portal.catalog.kinds import KINDS
 from portal.inventory import lists, reading, resources, waiting
 from portal.inventory.models import Cluster
-from portal.operations import listed, relapses
+from portal.operations import listed, relapses, vanished
 from portal.operations.actions import note
-from portal.operations.concerns import raise_once
 from portal.operations.leases import claim, give_back, look_again
-from portal.operations.models import Operation, Situation
+from portal.operations.models import Operation
 from portal.operations.slowing import slow_down
 from portal.operations.states import LostRaceError, Reason, State
 from portal.upstream.client import client as upstream_client
 
 logger = logging.getLogger(__name__)
 
-IN_PROGRESS: Final = "IN_PROGRESS"
 # Actions that are looked at together, so that neither small pages nor a long list mean many statements: to plan one and
 # to build its hash tables takes as long as a thousand rows do.
 BATCH: Final = 2_500
@@ -55,7 +53,7 @@ def follow(*, seconds: float = ASKING_SECONDS) -> int:
     if began is None:
         return 0
     client = upstream_client()
-    pages = client.actions_by_page(statuses=[IN_PROGRESS])
+    pages = client.actions_by_page(statuses=[itcare.IN_PROGRESS])
     ended: dict[int, itcare.Action] = {}
     looked, batch = 0, list[itcare.Action]()
     try:
@@ -134,8 +132,6 @@ def _try(client: itcare.Client, operation: Operation, action: itcare.Action | No
     """Look at one; answers for how many seconds to ask nothing more, where ITCare cannot be asked at all."""
     try:
         _follow_one(client, operation, action)
-    except itcare.NotFound:
-        _missed(operation)
     except (itcare.NotSent, itcare.Throttled) as error:
         logger.warning("Actions are not read for now: %s", error.sentence)
         return error.retry_after or settings.FOLLOW_SECONDS
@@ -155,7 +151,11 @@ def _try(client: itcare.Client, operation: Operation, action: itcare.Action | No
 def _follow_one(client: itcare.Client, operation: Operation, action: itcare.Action | None) -> None:
     number = operation.upstream_action_id
     assert number is not None  # noqa: S101 - the claim asked for it; this is for the type checker
-    action = action or client.action(number)
+    try:
+        action = action or client.action(number)
+    except itcare.NotFound:
+        vanished.missed(client, operation)
+        return
     news = note(action, operation)
     if action.running:
         _go_on(operation, news=news)
@@ -167,19 +167,6 @@ def _follow_one(client: itcare.Client, operation: Operation, action: itcare.Acti
     else:
         words = f"ITCare could not finish it: {action.message}" if action.message else "ITCare could not finish it."
         _finish(operation, State.FAILED, cluster, message=words[:500], reason=Reason.FAILED_UPSTREAM)
-
-
-def _missed(operation: Operation) -> None:
-    """ITCare does not know the action. Said twice, some time apart, it is for a person; the operation stays running."""
-    rows = Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=State.RUNNING)
-    rows.filter(missed_at=None).update(missed_at=Now())
-    look_again(operation, 0, failed=True)
-    if rows.filter(missed_at__lte=Now() - timedelta(seconds=settings.VANISHED_SECONDS)).exists():
-        words = (
-            f"ITCare answers again and again that there is no action {operation.upstream_action_id}. Nobody can tell "
-            "from it how the operation ends; it counts as running, and is asked for ever more rarely."
-        )
-        raise_once(Situation.VANISHED, words, operation)
 
 
 def _cluster(client: itcare.Client, operation: Operation, *, removed: bool) -> Cluster | None:

@@ -1,4 +1,7 @@
-"""Watches for actions that show up after their operation has ended without them. A job of the sweep."""
+"""Watches for actions that show up after their operation has ended without them, or that end after it (SAFETY 3).
+
+A job of the sweep.
+"""
 
 import logging
 from collections.abc import Iterable
@@ -11,9 +14,11 @@ from django.db.models.functions import Now
 
 from portal import itcare
 from portal.audit.record import record
+from portal.operations import ends
 from portal.operations.actions import TakenError, note, tie
-from portal.operations.concerns import raise_concern
+from portal.operations.concerns import late_action
 from portal.operations.fitting import Known, first_open, fitting, unaccounted
+from portal.operations.locks import lock
 from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
 from portal.operations.states import NOTHING_EXECUTED, State
 from portal.upstream.client import client as upstream_client
@@ -26,22 +31,32 @@ AGAIN_AFTER: Final = timedelta(minutes=10)
 
 
 def watch() -> int:
-    """Ask ITCare for late actions of some operations, the longest unasked first; answers how many it asked about."""
-    due = unaccounted().filter(Q(searched_at=None) | Q(searched_at__lte=Now() - AGAIN_AFTER))
-    client, asked = None, 0
-    for operation in due.order_by(F("searched_at").asc(nulls_first=True), "pk")[:A_PASS]:
+    """Ask ITCare about some of them, the longest unasked first; answers how many it asked about."""
+    waits = Q(searched_at=None) | Q(searched_at__lte=Now() - AGAIN_AFTER)
+    either = Q(pk__in=unaccounted().values("pk")) | Q(pk__in=ends.owed().values("pk"))
+    due = Operation.objects.filter(waits, either).order_by(F("searched_at").asc(nulls_first=True), "pk")
+    client, calls, asked = None, 0, 0
+    for operation in due[:A_PASS]:
+        by_name, by_number = (rows.filter(pk=operation.pk).exists() for rows in (unaccounted(), ends.owed()))
+        calls += by_name + by_number
+        if calls > A_PASS:
+            break
         # Two sweeps ask once.
         if not Operation.objects.filter(pk=operation.pk, searched_at=operation.searched_at).update(searched_at=Now()):
             continue
         client = client or upstream_client()
         try:
-            listed = client.actions(resource_name=operation.name)
+            listed = client.actions(resource_name=operation.name).items if by_name else ()
+            own = _own(client, operation, listed) if by_number else None
         except itcare.ItcareError as error:
             logger.warning("Late actions were not asked for: %s", error.sentence)
             break
         asked += 1
         try:
-            _tell(operation, listed.items, Known.learn())
+            if own is not None:
+                ends.tell(operation, own)
+            if by_name:
+                _tell(operation, listed, Known.learn())
         except Exception:
             # One row that cannot be judged must not stop the others.
             logger.exception("The late actions of operation %s could not be judged.", operation.pk)
@@ -50,11 +65,24 @@ def watch() -> int:
 
 def heard(name: str, actions: Iterable[itcare.Action]) -> None:
     """Take what was read of a cluster's past for another purpose."""
+    read = {action.id: action for action in actions}
+    for operation in ends.owed().filter(upstream_action_id__in=read):
+        ends.tell(operation, read[operation.upstream_action_id or 0])
     operations = list(unaccounted().filter(name__iexact=name))
     if operations:
-        known, read = Known.learn(), list(actions)
+        known = Known.learn()
         for operation in operations:
-            _tell(operation, read, known)
+            _tell(operation, read.values(), known)
+
+
+def _own(client: itcare.Client, operation: Operation, listed: Iterable[itcare.Action]) -> itcare.Action | None:
+    """The operation's own action as it is now; None where ITCare does not know it."""
+    number = operation.upstream_action_id or 0
+    shown = next((action for action in listed if action.id == number), None)
+    try:
+        return shown or client.action(number)
+    except itcare.NotFound:
+        return None
 
 
 def _tell(operation: Operation, actions: Iterable[itcare.Action], known: Known) -> None:
@@ -93,6 +121,7 @@ def _seen_done(operation: Operation) -> bool:
 
 def _link(operation: Operation, action: itcare.Action) -> None:
     with transaction.atomic():
+        lock(operation)
         tie(action, operation)
         rows = Operation.objects.filter(pk=operation.pk, upstream_action_id=None)
         evidence = "the only action on this name since it was sent"
@@ -116,9 +145,7 @@ def _alarm(operation: Operation, actions: list[itcare.Action]) -> None:
         "been carried out after all: look at the cluster."
     )
     with transaction.atomic():
+        lock(operation)
         for action in actions:
             note(action, None)
-        open_ones = Concern.objects.open().filter(operation=operation, situation=Situation.LATE_ACTION)
-        ids = {action.id for action in actions}
-        rows = Action.objects.filter(Q(upstream_id__in=ids) | Q(concerns__in=open_ones)).distinct()
-        raise_concern(Situation.LATE_ACTION, words, operation=operation, actions=list(rows))
+        late_action(operation, words, Action.objects.filter(upstream_id__in=[action.id for action in actions]))

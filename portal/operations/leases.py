@@ -42,14 +42,16 @@ def claim(
 def look_again(operation: Operation, seconds: float, *, failed: bool = False, slower: bool = True) -> None:
     """Give the row back, to be looked at again in some seconds; failures in a row slow it down, unless not `slower`.
 
-    Does nothing if another has taken the row over, or it has ended.
+    Does nothing if another has taken the row over, or it has ended. One that is said to be sending keeps a lease, which
+    ends then.
     """
     rows = Operation.objects.unfinished().filter(pk=operation.pk, fence=operation.fence, state=operation.state)
     if failed and slower:
         seconds = max(seconds, back_off(operation.failures + 1))
+    then = Now() + timedelta(seconds=seconds)
     rows.update(
-        look_at=Now() + timedelta(seconds=seconds),
-        lease_until=None,
+        look_at=then,
+        lease_until=then if operation.state == State.SENDING else None,
         failures=F("failures") + 1 if failed else 0,
     )
 

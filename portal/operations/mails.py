@@ -6,6 +6,7 @@ from datetime import timedelta
 from smtplib import SMTPException
 from typing import Final
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db.models import QuerySet
@@ -48,10 +49,16 @@ def tell() -> int:
             continue
         try:
             _mail(concern, people).send()
+            Concern.objects.filter(pk=concern.pk).update(told_at=Now())
         except (SMTPException, OSError) as error:
             logger.warning("The mail about concern %s was not sent: %s", concern.pk, error)
             break
-        Concern.objects.filter(pk=concern.pk).update(told_at=Now())
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
+            # One that cannot be told is tried again as late as the others, and must not stop them.
+            logger.exception("Concern %s could not be told.", concern.pk)
+            continue
         told += 1
     return told
 

@@ -9,9 +9,11 @@ from django.db.models.functions import Now
 from portal.audit.record import record
 from portal.inventory.models import Cluster, Origin, Sync
 from portal.operations.models import PORTAL, Operation
+from portal.operations.slowing import Round
 from portal.operations.states import UNFINISHED, State
 
 A_PASS: Final = 200
+_ROUND: Final = Round("Cluster")
 
 
 def settle_origins() -> int:
@@ -21,11 +23,10 @@ def settle_origins() -> int:
     """
     if not Sync.objects.filter(name="resources", read_at__isnull=False).exists():
         return 0
-    unsettled = Cluster.objects.filter(origin="").order_by("first_seen_at")[:A_PASS]
-    return sum(_settle(cluster) for cluster in unsettled)
+    return _ROUND.go(Cluster.objects.filter(origin="").order_by("first_seen_at"), _settle, A_PASS)
 
 
-def _settle(cluster: Cluster) -> int:
+def _settle(cluster: Cluster) -> None:
     origin = Origin.ASKED if _asked_here(cluster) else Origin.FOUND
     with transaction.atomic():
         rows = Cluster.objects.filter(pk=cluster.pk, origin="")
@@ -40,7 +41,6 @@ def _settle(cluster: Cluster) -> int:
                 service_id=cluster.service_id,
                 detail={"upstream_id": cluster.upstream_id},
             )
-    return settled
 
 
 def _asked_here(cluster: Cluster) -> bool:

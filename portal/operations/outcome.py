@@ -15,6 +15,7 @@ from portal.catalog.kinds import KINDS
 from portal.operations import concerns
 from portal.operations.actions import TakenError, tie
 from portal.operations.leases import back_off
+from portal.operations.locks import lock_own
 from portal.operations.models import Attempt, Operation
 from portal.operations.states import NOTHING_EXECUTED, LostRaceError, Proof, Reason, State
 
@@ -35,10 +36,9 @@ def accepted(operation: Operation, attempt: Attempt, answer: itcare.Accepted) ->
     except TakenError as taken:
         # ITCare took it, and named an action that carries out another operation: a fault of ITCare's.
         logger.error("Operation %s: %s.", operation.pk, taken)  # noqa: TRY400 - expected of a faulty upstream
-        with transaction.atomic():
-            named = f"ITCare accepted it and named action {taken.number}, which carries out another operation."
-            _runs(operation, attempt, answer, None, named)
-            concerns.same_action(operation, taken.number)
+        named = f"ITCare accepted it and named action {taken.number}, which carries out another operation."
+        say_so = partial(concerns.same_action, operation, taken.number)
+        _runs(operation, attempt, answer, None, named, first=say_so)
 
 
 def _runs(
@@ -47,8 +47,18 @@ def _runs(
     answer: itcare.Accepted,
     action: itcare.Action | None,
     without: str = "ITCare accepted it without telling which action carries it out.",
+    *,
+    first: Callable[[], object] | None = None,
 ) -> None:
-    """Write down that it runs, with its action if ITCare told one; otherwise say why `without`.
+    """Write down that it runs, with its action if ITCare told one.
+
+    Args:
+        operation: Which one.
+        attempt: Its call.
+        answer: What ITCare answered.
+        action: The one that carries it out.
+        without: Why there is none.
+        first: What else is to be written down, if the operation still is the caller's.
 
     Raises:
         TakenError: that action carries out another operation; nothing was written.
@@ -67,7 +77,7 @@ def _runs(
         _move(
             operation,
             State.RUNNING,
-            first=partial(tie, action, operation) if action else None,
+            first=partial(tie, action, operation) if action else first,
             detail={"action": number},
             last_proof=Proof.ACCEPTED,
             upstream_action_id=number,
@@ -241,6 +251,7 @@ def _move(
     try:
         with transaction.atomic():
             if first is not None:
+                lock_own(operation)
                 first()
             operation.move(to, fence=operation.fence, detail=detail, **{"lease_until": None, **values})
     except LostRaceError:

@@ -10,8 +10,10 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from portal import itcare
+from portal.operations import ends
 from portal.operations.actions import note
 from portal.operations.concerns import raise_concern
+from portal.operations.locks import lock
 from portal.operations.models import Action, Operation, Situation
 from portal.operations.states import ENDED, State
 
@@ -19,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 # A list may lag behind what was read by the number: without a later time on it, this is how long it may.
 _LAGS: Final = timedelta(seconds=60)
-_ENDS: Final = ("SUCCESS", "ERROR")
+_ENDS: Final = (itcare.SUCCESS, itcare.ERROR)
 
 
 def tell(actions: Collection[itcare.Action]) -> int:
@@ -43,10 +45,15 @@ def tell(actions: Collection[itcare.Action]) -> int:
 def _tell_all(told: dict[int, itcare.Action]) -> int:
     rows = Action.objects.filter(upstream_id__in=told, operation__state__in=ENDED).select_related("operation__cluster")
     taken_back = [row for row in rows if row.operation and _taken_back(row, row.operation, told[row.upstream_id])]
+    # That an action had ended nobody had said, where a person ended its operation before.
+    first = [row.upstream_id for row in taken_back if row.status not in _ENDS]
+    owed = list(ends.owed().filter(upstream_action_id__in=first)) if first else []
+    ended = sum(ends.tell(operation, told[operation.upstream_action_id or 0]) for operation in owed)
+    taken_back = [row for row in taken_back if row.operation not in owed]
     numbers = [row.pk for row in taken_back]
     fresh = Action.objects.filter(pk__in=numbers, operation__ended_at__gt=Now() - _LAGS)
     lagging = set(fresh.values_list("pk", flat=True)) if numbers else set()
-    return sum(_tell(row, told[row.upstream_id], lagging=row.pk in lagging) for row in taken_back)
+    return ended + sum(_tell(row, told[row.upstream_id], lagging=row.pk in lagging) for row in taken_back)
 
 
 def _taken_back(row: Action, operation: Operation, action: itcare.Action) -> bool:
@@ -64,6 +71,8 @@ def _tell(row: Action, action: itcare.Action, *, lagging: bool) -> int:
         return 0
     now = f"Now the action is told as {action.status or 'running'}"
     after = "How it ends this time is not followed" if action.running else "The operation stays as it is"
+    if action.running and action.status not in {itcare.IN_PROGRESS, ""}:
+        after = "That word is not documented: whether it goes on, or has ended otherwise, nobody can tell"
     words = (
         f"ITCare said {row.status or 'nothing'} of action {action.id}, and the operation ended as "
         f"{row.operation.state}. {now}"
@@ -71,6 +80,7 @@ def _tell(row: Action, action: itcare.Action, *, lagging: bool) -> int:
         + f" {after}: look at the cluster, or ask cegedim.cloud."
     )
     with transaction.atomic():
+        lock(row.operation)
         # With the status of now, so that the matter is told once and not at each look.
         note(action, row.operation)
         raise_concern(Situation.RELAPSED, words, operation=row.operation, actions=[row])

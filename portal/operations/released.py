@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from portal import itcare
 from portal.operations.actions import note
 from portal.operations.acts import PERHAPS_EXECUTED
+from portal.operations.locks import lock_own
 from portal.operations.models import Action, Operation
 from portal.operations.states import LostRaceError, Proof, State
 
@@ -61,6 +62,7 @@ def _back_to_unclear(operation: Operation, actions: list[itcare.Action]) -> None
     words = WORDS.format(", ".join(f"action {action.id}" for action in actions[:5]))
     try:
         with transaction.atomic():
+            lock_own(operation)
             for action in actions:
                 note(action, None)
             operation.move(

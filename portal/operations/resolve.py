@@ -12,6 +12,7 @@ from portal.audit.record import record
 from portal.inventory.refresh import refresh
 from portal.operations import acts, concerns, tasks
 from portal.operations.acts import Act
+from portal.operations.locks import lock
 from portal.operations.models import Action, Concern, Operation, Situation
 from portal.operations.states import LostRaceError, Proof, Reason, State
 from portal.web.hints import hint
@@ -56,9 +57,8 @@ def adopt(concern: Concern, user: User, why: str, *, seen: str, action: int) -> 
         NotPossibleError: not this action, or not now; so for all acts.
     """
     with transaction.atomic():
-        held, operation = _held(concern, user, seen, Act.ADOPT)
-        # The lock makes two who adopt one action for two operations follow each other.
-        chosen = held.actions.select_for_update(of=("self",)).filter(pk=action).first()
+        held, operation = _held(concern, user, seen, Act.ADOPT, action=action)
+        chosen = held.actions.filter(pk=action).first()
         if chosen is None:
             message = "The concern does not name this action."
             raise NotPossibleError(message)
@@ -156,7 +156,13 @@ def send_again(concern: Concern, user: User, why: str, *, seen: str) -> bool:
 def _follow(operation: Operation, user: User, number: int, why: str) -> None:
     """Tie the operation to its action; one that runs already stays running."""
     message = f"{user} said that action {number} carries it out: {why}"[:500]
-    known: dict[str, Any] = {"upstream_action_id": number, "settled_by": user, "message": message, "failures": 0}
+    known: dict[str, Any] = {
+        "upstream_action_id": number,
+        "missed_at": None,
+        "settled_by": user,
+        "message": message,
+        "failures": 0,
+    }
     if operation.state == State.UNCLEAR:
         operation.move(
             State.RUNNING,
@@ -176,12 +182,12 @@ def _follow(operation: Operation, user: User, number: int, why: str) -> None:
     _record("operation.adopted", operation, user, {"action": number, "why": why})
 
 
-def _held(concern: Concern, user: User, seen: str, act: Act) -> tuple[Concern, Operation]:
+def _held(concern: Concern, user: User, seen: str, act: Act, *, action: int | None = None) -> tuple[Concern, Operation]:
     """The concern and its operation under locks, the latter with a new fence.
 
     A pass that looks at the row meanwhile finds another fence, and changes nothing.
     """
-    held, operation = _locked(concern, user, seen, act)
+    held, operation = _locked(concern, user, seen, act, action)
     if operation is None:
         message = "There is no operation that this could be done to."
         raise NotPossibleError(message)
@@ -190,10 +196,15 @@ def _held(concern: Concern, user: User, seen: str, act: Act) -> tuple[Concern, O
     return held, operation
 
 
-def _locked(concern: Concern, user: User, seen: str, act: Act) -> tuple[Concern, Operation | None]:
-    """Lock the rows, the operation first as everybody does, and ask again whether the person may do it now."""
-    if concern.operation_id is not None:
-        Operation.objects.select_for_update(of=("self",)).get(pk=concern.operation_id)
+def _locked(
+    concern: Concern, user: User, seen: str, act: Act, action: int | None = None
+) -> tuple[Concern, Operation | None]:
+    """Lock the rows, in the order that `locks` tells, and ask again whether the person may do it now."""
+    if concern.operation is not None:
+        lock(concern.operation)
+    if action is not None:
+        # Two who adopt one action for two operations follow each other.
+        list(Action.objects.select_for_update(of=("self",)).filter(pk=action).values_list("pk"))
     rows = Concern.objects.select_for_update(of=("self",)).select_related(
         "operation__released_by", "operation__cluster__service", "operation__requester"
     )

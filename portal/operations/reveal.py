@@ -12,10 +12,13 @@ from django.views.decorators.debug import sensitive_variables
 from portal.accounts.models import User
 from portal.audit.record import record
 from portal.operations.models import Operation, bound, erase
+from portal.operations.slowing import Round
 from portal.operations.start import REVEAL
 from portal.operations.states import LostRaceError, State
 from portal.sealing import SecretText
 
+A_PASS: Final = 100
+_ROUND: Final = Round("The password of operation")
 NOT_READY: Final = "The password is shown when the cluster is ready."
 
 
@@ -71,10 +74,10 @@ def erase_overdue() -> int:
         state=State.SUCCEEDED,
         ended_at__lte=Now() - timedelta(seconds=settings.REVEAL_SECONDS),
     )
-    erased = 0
-    for operation in old[:100]:
-        with transaction.atomic():
-            if Operation.objects.filter(pk=operation.pk, reveal=operation.reveal_id).update(reveal=None):
-                erase(operation.reveal_id)
-                erased += 1
-    return erased
+    return _ROUND.go(old, _erase, A_PASS)
+
+
+def _erase(operation: Operation) -> None:
+    with transaction.atomic():
+        if Operation.objects.filter(pk=operation.pk, reveal=operation.reveal_id).update(reveal=None):
+            erase(operation.reveal_id)

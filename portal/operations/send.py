@@ -245,6 +245,12 @@ def lapse() -> int:
     for operation in Operation.objects.filter(state=State.SENDING, lease_until__lte=Now()).order_by("pk")[:100]:
         attempt = operation.attempts.filter(proof=Proof.OPEN).first()
         words = "The process that sent it ended before ITCare's answer was written down."
-        outcome.unclear(operation, attempt, words)
+        try:
+            outcome.unclear(operation, attempt, words)
+        except Exception as error:
+            # One row that cannot be turned slows down by itself and must not stop the others.
+            logger.exception("Operation %s could not be called unclear.", operation.pk)
+            slow_down(operation, f"That nobody knows its outcome could not be written down ({type(error).__name__}).")
+            continue
         turned += 1
     return turned

@@ -75,7 +75,9 @@ def _settle_one(client: itcare.Client, known: Known, operation: Operation) -> No
     patient = not unsettled.grace_is_over(acted[-1])
     listed = client.actions(resource_name=operation.name)
     relapses.tell(listed.items)
-    _judge(client, known, operation, acted[0], look(listed, operation, acted[0], known), patient=patient)
+    sight = look(listed, operation, acted[0], known)
+    unsettled.show(operation, sight)
+    _judge(client, known, operation, acted[0], sight, patient=patient)
 
 
 def _adopted(operation: Operation, action: itcare.Action) -> bool:

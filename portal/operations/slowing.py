@@ -1,10 +1,22 @@
 """Slows a row down that keeps failing, and shows it: it must neither stop the others nor go unseen."""
 
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.db import connection
+from django.db.models import Model, QuerySet
 
 from portal.operations.concerns import raise_once
-from portal.operations.leases import look_again
+from portal.operations.leases import back_off, look_again
 from portal.operations.models import Operation, Situation
+
+logger = logging.getLogger(__name__)
+
+Row = TypeVar("Row", bound=Model)
 
 
 def slow_down(operation: Operation, why: str, seconds: float = 0) -> None:
@@ -19,3 +31,41 @@ def slow_down(operation: Operation, why: str, seconds: float = 0) -> None:
     if operation.failures + 1 >= settings.STUCK_FAILURES:
         words = f"Looking at it failed {settings.STUCK_FAILURES} times in a row or more, the last time so: {why}"
         raise_once(Situation.STUCK, words, operation)
+
+
+class Round:
+    """Goes round rows that carry no time of their own, again and again: one that fails rests, longer after each time.
+
+    Which ones rest is known to this process only. The log tells of each failure, with the traceback.
+    """
+
+    def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what = what
+        self._clock = clock
+        self._failed: dict[int, tuple[int, float]] = {}
+
+    def go(self, rows: QuerySet[Row], do: Callable[[Row], object], most: int | None = None) -> int:
+        """Do it for each row that does not rest; answers for how many it was done.
+
+        Args:
+            rows: In the order in which it is to be done.
+            do: What to do.
+            most: How many at most.
+        """
+        resting = [number for number, (_, until) in self._failed.items() if until > self._clock()]
+        done = 0
+        for row in rows.exclude(pk__in=resting)[:most]:
+            try:
+                do(row)
+            except SoftTimeLimitExceeded:
+                raise
+            except Exception:
+                if not connection.is_usable():
+                    raise
+                logger.exception("%s %s could not be handled; the others go on.", self._what, row.pk)
+                failures = self._failed.get(row.pk, (0, 0.0))[0] + 1
+                self._failed[row.pk] = (failures, self._clock() + back_off(failures))
+            else:
+                self._failed.pop(row.pk, None)
+                done += 1
+        return done

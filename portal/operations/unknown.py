@@ -1,10 +1,10 @@
 """Tells which of ITCare's actions are the portal's own doing, and not known to it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Max
 from django.db.models.functions import Lower
 
@@ -12,6 +12,7 @@ from portal import itcare
 from portal.inventory.models import Cluster
 from portal.operations.actions import note
 from portal.operations.concerns import raise_concern
+from portal.operations.locks import lock
 from portal.operations.models import Action, Attempt, Concern, Continuity, Operation, Situation
 from portal.operations.states import NOTHING_EXECUTED, State
 
@@ -59,13 +60,18 @@ def tell(actions: Iterable[itcare.Action]) -> None:
         subject = _subject(_name(action))
         key = (type(subject).__name__, subject.pk if subject else 0)
         about.setdefault(key, (subject, []))[1].append(action)
-    for subject, those in about.values():
-        operation = subject if isinstance(subject, Operation) else None
-        cluster = subject if isinstance(subject, Cluster) else None
-        rows = [_noted(action, operation.cluster if operation else cluster) for action in those]
-        raise_concern(
-            Situation.UNKNOWN_ACTION, words(those, operation), operation=operation, cluster=cluster, actions=rows
-        )
+    with transaction.atomic():
+        lock(*(subject for subject, _ in about.values() if isinstance(subject, Operation)))
+        found = [(subject, those, _noted(subject, those)) for subject, those in about.values()]
+        # All of them before the first entry in the audit log.
+        open_ones = Concern.objects.open().filter(situation=Situation.UNKNOWN_ACTION)
+        list(open_ones.select_for_update(of=("self",)).values_list("pk"))
+        for subject, those, rows in found:
+            operation = subject if isinstance(subject, Operation) else None
+            cluster = subject if isinstance(subject, Cluster) else None
+            raise_concern(
+                Situation.UNKNOWN_ACTION, words(those, operation), operation=operation, cluster=cluster, actions=rows
+            )
 
 
 def doubt(operation: Operation, listed: itcare.Actions) -> str:
@@ -150,9 +156,11 @@ def _subject(name: str) -> Operation | Cluster | None:
     return waiting.first() or Cluster.objects.present().named(name).select_related("service").first()
 
 
-def _noted(action: itcare.Action, cluster: Cluster | None) -> Action:
-    note(action, None)
-    row = Action.objects.get(upstream_id=action.id)
-    if cluster and row.cluster_id is None:
-        Action.objects.filter(pk=row.pk, cluster=None).update(cluster=cluster)
-    return row
+def _noted(subject: Operation | Cluster | None, actions: Collection[itcare.Action]) -> list[Action]:
+    cluster = subject.cluster if isinstance(subject, Operation) else subject
+    for action in actions:
+        note(action, None)
+    rows = Action.objects.filter(upstream_id__in=[action.id for action in actions])
+    if cluster:
+        rows.filter(cluster=None).update(cluster=cluster)
+    return list(rows)

@@ -1,13 +1,13 @@
 """Writes down what looking for an unclear operation brought: an end, nothing yet, or a person who must find out.
 
-Each takes the operation's row first, then its concerns, then the lock of the audit chain: two who decide at once wait
-for each other, and never in a circle.
+Each takes locks in the order that `locks` tells: two who decide at once wait for each other, and never in a circle.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, Self
 
 from django.conf import settings
@@ -23,8 +23,9 @@ from portal.operations import concerns
 from portal.operations.actions import note, tie
 from portal.operations.fitting import Sight
 from portal.operations.leases import look_again
+from portal.operations.locks import lock_own
 from portal.operations.models import PORTAL, TO_DECIDE, Action, Attempt, Concern, Operation, Situation
-from portal.operations.states import LostRaceError, Proof, Reason, State
+from portal.operations.states import Proof, Reason, State
 
 NOT_YET: Final = "ITCare shows nothing of it yet; it is looked for again."
 ASKED_LATE: Final = "ITCare shows nothing of it: a person must find out. It is not sent again."
@@ -93,8 +94,7 @@ def adopt(operation: Operation, action: itcare.Action, evidence: str) -> None:
     """
     found: Any = {"upstream_action_id": action.id, "evidence": evidence[:300], "found_at": Now(), "searched_at": Now()}
     detail: dict[str, str | int | None] = {"action": action.id, "evidence": evidence}
-    with _deciding(operation):
-        tie(action, operation)
+    with _deciding(operation, partial(tie, action, operation)):
         if operation.state == State.UNCLEAR:
             operation.move(
                 State.RUNNING,
@@ -177,8 +177,8 @@ def ask(operation: Operation, person: Person) -> None:
     Raises:
         LostRaceError: another has the row.
     """
-    with _deciding(operation):
-        rows = [_noted(action) for action in person.actions]
+    rows: list[Action] = []
+    with _deciding(operation, lambda: rows.extend(map(_noted, person.actions))):
         _say(operation, person.message)
         if person.situation == Situation.NOTHING_FOUND:
             Operation.objects.filter(pk=operation.pk).update(searched_at=Now())
@@ -189,6 +189,19 @@ def ask(operation: Operation, person: Person) -> None:
             words = f"{person.message} {person.evidence}"
             concerns.raise_concern(person.situation, words, operation=operation, actions=rows)
     look_again(operation, settings.SETTLE_SECONDS, failed=True)
+
+
+def show(operation: Operation, sight: Sight) -> None:
+    """Let a person who is asked whose action ITCare named adopt what else is seen on the name.
+
+    Raises:
+        LostRaceError: another has the row.
+    """
+    seen = [*sight.fitting, *sight.others]
+    if seen and Concern.objects.open().filter(operation=operation, situation=Situation.SAME_ACTION).exists():
+        rows: list[Action] = []
+        with _deciding(operation, lambda: rows.extend(map(_noted, seen))):
+            concerns.name_too(Situation.SAME_ACTION, operation, rows)
 
 
 def not_read(operation: Operation, why: str, fitting: Sequence[itcare.Action] = ()) -> None:
@@ -226,17 +239,20 @@ def _blind(operation: Operation, situation: Situation, words: str, fitting: Sequ
 
 
 @contextmanager
-def _deciding(operation: Operation) -> Iterator[None]:
+def _deciding(operation: Operation, actions: Callable[[], object] | None = None) -> Iterator[None]:
     """Hold the row, if it still is the caller's, and its concerns.
+
+    Args:
+        operation: Which one.
+        actions: Writes down what is to be written of actions, which are locked between the two.
 
     Raises:
         LostRaceError: it is not.
     """
     with transaction.atomic():
-        rows = Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=operation.state)
-        if not rows.select_for_update().values_list("pk"):
-            message = f"operation {operation.pk} was taken over"
-            raise LostRaceError(message)
+        lock_own(operation)
+        if actions is not None:
+            actions()
         list(Concern.objects.open().filter(operation=operation).select_for_update().values_list("pk"))
         yield
 

@@ -1,6 +1,8 @@
 """Watches for what takes too long: raises it once, and notes when it is over. A job of the sweep."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from django.conf import settings
@@ -9,25 +11,33 @@ from django.db.models.functions import Now
 
 from portal.operations.concerns import close, raise_once
 from portal.operations.models import TO_DECIDE, ActionMessage, Concern, Hold, Operation, Situation
+from portal.operations.slowing import Round
 from portal.operations.states import ASKED, ENDED, State
 
 # At most so many of a sort in one round, so that one does not hold up the sweep.
 A_ROUND: Final = 100
+_ROUNDS: Final = {situation: Round("Operation") for situation in (Situation.OVERDUE, Situation.UNREACHABLE)}
+_CLOSING: Final = Round("Concern")
 
 
 def watch() -> None:
     """Raise what is overdue or cannot be sent for long, and close what is over."""
-    for operation in _untold(Operation.objects.overdue(), Situation.OVERDUE):
-        raise_once(Situation.OVERDUE, _overdue(operation), operation)
-    for operation in _untold(_unsent(), Situation.UNREACHABLE):
-        raise_once(Situation.UNREACHABLE, _unreachable(operation), operation)
+    for rows, situation, words in (
+        (Operation.objects.overdue(), Situation.OVERDUE, _overdue),
+        (_unsent(), Situation.UNREACHABLE, _unreachable),
+    ):
+        _ROUNDS[situation].go(_untold(rows, situation), partial(_raise, situation, words), A_ROUND)
     _close_what_is_over()
+
+
+def _raise(situation: Situation, words: Callable[[Operation], str], operation: Operation) -> None:
+    raise_once(situation, words(operation), operation)
 
 
 def _untold(rows: QuerySet[Operation], situation: Situation) -> QuerySet[Operation]:
     told = Concern.objects.filter(Q(closed_at=None) | Q(closed_by__isnull=False), operation=OuterRef("pk"))
     since = told.filter(Q(raised_at__gte=OuterRef("queued_at")), situation=situation)
-    return rows.exclude(Exists(since)).select_related("cluster").order_by("pk")[:A_ROUND]
+    return rows.exclude(Exists(since)).select_related("cluster").order_by("pk")
 
 
 def _unsent() -> QuerySet[Operation]:
@@ -73,6 +83,4 @@ def _close_what_is_over() -> None:
 
 
 def _close(rows: QuerySet[Concern], outcome: str) -> None:
-    over = list(rows.values_list("pk", flat=True)[:A_ROUND])
-    if over:
-        close(Concern.objects.filter(pk__in=over), outcome)
+    _CLOSING.go(rows, lambda row: close(Concern.objects.filter(pk=row.pk), outcome), A_ROUND)

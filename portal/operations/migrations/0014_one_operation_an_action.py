@@ -1,6 +1,10 @@
 """An action carries out one operation, and a person is told where ITCare names one twice.
 
-It fails where two operations follow one action already: which of them it carries out is for a person to find out first.
+It fails where two operations follow one action already: which of them it carries out is for a person to find out first
+(docs/RUNBOOK.md).
+
+The index is built within the transaction, though nobody writes operations meanwhile: for a million of them it took half
+a second, and a migration that stops leaves everything as it was, which building it beside the work would not.
 """
 
 from django.db import migrations, models

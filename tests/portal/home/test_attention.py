@@ -7,6 +7,7 @@ from django.utils import timezone
 from portal.home.attention import NOT_YOURS
 from portal.inventory.models import Service
 from portal.operations import concerns, holds
+from portal.operations.acts import BEING_SENT
 from portal.operations.models import Action, ActionMessage, Attempt, Concern, Operation, Situation
 from portal.operations.states import State
 from tests.browsing import signed_in
@@ -177,6 +178,17 @@ def test_each_sees_and_is_offered_what_is_theirs(
     page = page_of(browser, concern.get_absolute_url())
     assert list(acts_on(page)) == offered
     assert (NOT_YOURS in page.text) is not acts
+
+
+def test_who_may_act_is_told_that_it_is_being_sent(cast: Cast) -> None:
+    concern = concern_of(bare(cast, State.SENDING), situation=Situation.OVERDUE)
+    told = {}
+    for user in (cast.approver, cast.administrator, cast.support):
+        page = page_of(signed_in(user), concern.get_absolute_url())
+        assert acts_on(page) == {}
+        told[user.email] = [BEING_SENT in page.text, NOT_YOURS in page.text]
+    may, may_not = [True, False], [False, True]
+    assert list(told.values()) == [may, may, may_not]
 
 
 def test_nothing_of_what_itcare_tells_runs(cast: Cast, concern: Concern) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
@@ -33,7 +34,7 @@ def ended(cast: Cast, state: State, said: str, number: int = 7) -> Operation:
     [
         (State.SUCCEEDED, "SUCCESS", "ERROR", True),
         (State.FAILED, "ERROR", "SUCCESS", True),
-        # A person had called it failed while it ran.
+        # Nobody had said so: see test_ends for one that a person ended while it ran.
         (State.FAILED, "IN_PROGRESS", "SUCCESS", True),
         (State.FAILED, "IN_PROGRESS", "ERROR", False),
         (State.SUCCEEDED, "IN_PROGRESS", "SUCCESS", False),
@@ -56,6 +57,18 @@ def test_another_end_is_told_once_and_changes_nothing(
     found = list(Concern.objects.values_list("operation", "situation", "words"))
     assert found == ([(row.pk, "relapsed", words)] if tells else [])
     assert Operation.objects.get().state == state
+
+
+def test_a_word_that_nobody_knows_is_told_as_such(cast: Cast) -> None:
+    row = ended(cast, State.SUCCEEDED, "SUCCESS")
+    Operation.objects.update(ended_at=Now() - timedelta(minutes=5))
+    action = itcare.Action(id=7, status="ARCHIVED")
+    assert [relapses.tell([action]) for _ in range(2)] == [1, 0]
+    assert Concern.objects.get(operation=row).words == (
+        "ITCare said SUCCESS of action 7, and the operation ended as succeeded. Now the action is told as ARCHIVED. "
+        "That word is not documented: whether it goes on, or has ended otherwise, nobody can tell: look at the "
+        "cluster, or ask cegedim.cloud."
+    )
 
 
 def test_what_a_late_list_tells_of_before_is_not_told(cast: Cast) -> None:
