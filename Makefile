@@ -27,7 +27,7 @@ demo: .venv/demo.stamp ## start the whole portal with demo data (PORT=8000, SAND
 test: .venv/test.stamp chromium ## run all tests, browser tests included
 	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
-faults: .venv/test.stamp ## cause every fault at every point, for an hour or more, and print the figures
+faults: .venv/test.stamp ## cause every fault at every point, for hours, and print the figures
 	@$(BIN)/python -m tests.faults.campaign
 
 bench: .venv/test.stamp ## measure the list of 100,000 clusters, following 10,000 operations, and 50 approvals at once

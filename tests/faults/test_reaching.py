@@ -100,7 +100,7 @@ CASES: dict[str, Case] = {
         "a TLS server whose trusted certificate has ended", _expired, f"{WAITS} ITCare does not answer."
     ),
     "a server that accepts connections and is silent": Case(
-        "a socket that is read and never answered", _hangs, f"{WAITS} ITCare does not answer."
+        "a socket that is read and never answered", _hangs, f"{WAITS} ITCare did not answer in time."
     ),
     "token endpoint down": Case("its address answers 503", _no_sign_in, NO_TOKEN),
     "token endpoint slow": Case("its answer drips, a byte at a time", _slow_sign_in, NO_ANSWER),
