@@ -65,19 +65,17 @@ HOW: dict[str, tuple[str, Callable[[servers.Redis, subprocess.Popen[bytes]], Non
 AWAY = {"stopped", "hanging"}
 
 
-def rows() -> list[Row]:
-    """What the tests of Redis tell."""
-    happens = "the page waits a second at most; what was lost is found by the sweep"
-    return [
-        Row(GROUP, f"Redis {how} at submit, approve and run", cause, happens, SLOWER if how in AWAY else NOTHING)
-        for how, (cause, _) in HOW.items()
-    ]
-
-
+HAPPENS = "the page waits a second at most; what was lost is found by the sweep"
 # One of each for every run; the campaign has them all.
 TELLING = {("stopped", "submit"), ("flushed", "run"), ("restarted", "approve"), ("full", "approve"), ("hanging", "run")}
 
 
+@told(
+    *(
+        Row(GROUP, f"Redis {how} at submit, approve and run", cause, HAPPENS, SLOWER if how in AWAY else NOTHING)
+        for how, (cause, _) in HOW.items()
+    )
+)
 @pytest.mark.parametrize(
     ("how", "when"),
     [

@@ -12,7 +12,7 @@ from portal.upstream.client import client
 from tests.browsing import signed_in
 from tests.cast import Cast, queued
 from tests.faults.judge import judge, settle_down
-from tests.faults.table import Row
+from tests.faults.table import Row, told
 from tests.markup import Page
 from tests.portal.operations.engine import fault, posts, sent
 from tests.sandbox_server import Sandbox, until
@@ -27,6 +27,7 @@ AGAIN = "It waits to be sent once more."
 SOUGHT = "unclear; never sent again; "
 FOUND = SOUGHT + "the action is found at ITCare and followed"
 NOT_THERE = SOUGHT + "nothing is found, and a person is asked when the grace is over"
+CALM = "nothing out of the ordinary"
 REFUSED = "failed, with ITCare's words; it can be asked again with the same values"
 
 
@@ -213,12 +214,6 @@ CASES: dict[str, Case] = {
 }
 
 
-def rows() -> list[Row]:
-    """What these tests tell."""
-    calm = "nothing out of the ordinary"
-    return [Row(GROUP, name, case.cause, case.happens, case.seen or calm) for name, case in CASES.items()]
-
-
 # One of each sort for every run; the campaign has them all.
 TELLING = {
     "time-out before it accepted",
@@ -232,6 +227,7 @@ TELLING = {
 }
 
 
+@told(*(Row(GROUP, name, case.cause, case.happens, case.seen or CALM) for name, case in CASES.items()))
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in TELLING else pytest.mark.campaign) for name in CASES]
 )

@@ -7,6 +7,7 @@ import pytest
 from portal.operations.models import Attempt, Operation
 from portal.operations.states import Proof, State
 from tests.cast import Cast
+from tests.faults.outside import end_and_judge
 from tests.faults.table import Row, told
 from tests.journeys.ways import comes_to, order, ordered, story
 from tests.running_portal import RunningPortal, kill
@@ -66,6 +67,7 @@ def test_a_worker_that_is_killed_while_it_sends(
     # Worker and sweep have been at work all the while, and still are.
     comes_to(order(portal, "after01"), State.SUCCEEDED)
     assert [body["name"] for body in ordered(upstream)] == ["killed01", "after01"]
+    end_and_judge(portal, upstream)
 
 
 def test_what_was_lost_stays_unclear_and_is_not_sent_again(
@@ -86,6 +88,7 @@ def test_what_was_lost_stays_unclear_and_is_not_sent_again(
     assert operation.state == State.UNCLEAR
     assert operation.password is None
     assert [body["name"] for body in ordered(upstream)] == ["lost01", "after01"]
+    end_and_judge(portal, upstream)
 
 
 @told(
@@ -109,6 +112,7 @@ def test_a_sweep_that_is_killed_is_replaced(portal: RunningPortal, running_cast:
     comes_to(operation, State.SUCCEEDED)
 
     assert [body["name"] for body in ordered(upstream)] == ["swept01"]
+    end_and_judge(portal, upstream)
 
 
 @told(
@@ -134,3 +138,4 @@ def test_two_sweeps_and_two_workers_send_each_operation_once(
         comes_to(operation, State.SUCCEEDED)
 
     assert sorted(body["name"] for body in ordered(upstream)) == names
+    end_and_judge(portal, upstream)

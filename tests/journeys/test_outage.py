@@ -5,6 +5,7 @@ import pytest
 from portal.operations.models import Attempt, Operation
 from portal.upstream.circuit import Way, way
 from tests.cast import Cast, queued
+from tests.faults.outside import end_and_judge
 from tests.faults.table import Row, told
 from tests.running_portal import RunningPortal
 from tests.sandbox_server import Sandbox, until
@@ -51,3 +52,4 @@ def test_after_an_outage_all_are_sent_in_the_order_of_their_approval_at_the_pace
     assert seconds[-1] - seconds[0] >= (MANY - 1) / RATE - 1
     assert set(Operation.objects.values_list("state", flat=True)) <= {"running", "succeeded"}
     assert Attempt.objects.count() == MANY
+    end_and_judge(portal, upstream)

@@ -10,6 +10,7 @@ import pytest
 from portal.operations.states import State
 from sandbox import processes, servers
 from tests.cast import Cast
+from tests.faults.outside import end_and_judge
 from tests.faults.table import Row, told
 from tests.journeys.ways import agree, ask, comes_to, ordered, sign_in
 from tests.running_portal import RunningPortal
@@ -61,5 +62,6 @@ def test_everything_goes_on_while_redis_is(
     comes_to(operation, State.SUCCEEDED)
 
     assert [body["name"] for body in ordered(upstream)] == ["before01", "without01"]
+    end_and_judge(portal, upstream)
     print(f"slowest answer without Redis: {max(developer.slowest, approver.slowest):.2f} s")  # noqa: T201 - a figure
     assert max(developer.slowest, approver.slowest) < 5
