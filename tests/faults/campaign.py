@@ -52,6 +52,7 @@ PARTS: Final = (
             "faults/test_connections.py",
             "faults/test_crowds.py",
             "faults/test_locks.py",
+            "faults/test_pausing.py",
             "faults/test_reaching.py",
             "faults/test_restarts.py",
             "faults/test_upstream.py",

@@ -229,15 +229,17 @@ def wait(seconds: float) -> Action:
 
 @contextlib.contextmanager
 def before_itcare(upstream: Sandbox, *watchers: Watcher) -> Iterator[None]:
-    """Let the portal in this process reach ITCare through a proxy."""
+    """Let the portal in this process reach ITCare, and its sign-in, through a proxy."""
     address = urlsplit(upstream.root)
     assert address.hostname
     assert address.port
-    with (
-        Proxy((address.hostname, address.port), Http, *watchers) as proxy,
-        override_settings(ITCARE_BASE_URL=upstream.base_url.replace(upstream.root, f"http://{LOOPBACK}:{proxy.port}")),
-    ):
-        yield
+    with Proxy((address.hostname, address.port), Http, *watchers) as proxy:
+        here = f"http://{LOOPBACK}:{proxy.port}"
+        with override_settings(
+            ITCARE_BASE_URL=upstream.base_url.replace(upstream.root, here),
+            ITCARE_TOKEN_URL=upstream.token_url.replace(upstream.root, here),
+        ):
+            yield
 
 
 def starting(*beginnings: str) -> Callable[[Message], bool]:

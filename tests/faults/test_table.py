@@ -15,6 +15,7 @@ from tests.faults import (
     test_frozen,
     test_locks,
     test_password_of_the_killed,
+    test_pausing,
     test_reaching,
     test_restarts,
     test_time_limits,
@@ -47,6 +48,7 @@ from tests.portal.operations import (
 TELLING = (
     test_reaching,
     test_upstream,
+    test_pausing,
     test_actions,
     test_outage,
     test_itcare_hanging,

@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from django.db.models import F
 
-from portal.operations.models import Attempt, Operation
+from portal.operations.heartbeat import STALE
+from portal.operations.models import Attempt, Heartbeat, Operation
 from portal.operations.states import Proof, State
+from tests.browsing import banners
 from tests.cast import Cast
 from tests.faults.outside import end_and_judge
 from tests.faults.table import Row, told
@@ -13,6 +16,7 @@ from tests.journeys.ways import comes_to, order, ordered, story
 from tests.running_portal import RunningPortal, kill
 from tests.sandbox_server import Sandbox, until
 
+STOPPED = "The portal's own clock has stopped: nothing is sent or followed until the sweep runs again."
 ORDERS = {"method": "POST", "path": "/databases/postgresql"}
 
 
@@ -97,7 +101,7 @@ def test_what_was_lost_stays_unclear_and_is_not_sent_again(
         "the sweep killed",
         "SIGKILL while an operation runs, with no worker there",
         "the next sweep goes on",
-        "The portal's own clock has stopped: nothing is sent or followed until the sweep runs again.",
+        f"A banner, when nothing was heard of it for {STALE.seconds} seconds: {STOPPED}",
     )
 )
 def test_a_sweep_that_is_killed_is_replaced(portal: RunningPortal, running_cast: Cast, upstream: Sandbox) -> None:
@@ -108,8 +112,12 @@ def test_a_sweep_that_is_killed_is_replaced(portal: RunningPortal, running_cast:
     operation = order(portal, "swept01")
     comes_to(operation, State.RUNNING)
     kill(sweep)
+    assert STOPPED not in banners(running_cast.developer)
+    Heartbeat.objects.update(at=F("at") - STALE)
+    assert STOPPED in banners(running_cast.developer)
     portal.start_sweep()
     comes_to(operation, State.SUCCEEDED)
+    assert STOPPED not in banners(running_cast.developer)
 
     assert [body["name"] for body in ordered(upstream)] == ["swept01"]
     end_and_judge(portal, upstream)

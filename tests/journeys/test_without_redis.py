@@ -33,7 +33,7 @@ def own_redis(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         "Redis, and the hints it carries",
         "Redis gone, or accepting connections and never answering",
         "SIGKILL, and SIGSTOP, while people submit and approve",
-        "pages wait a second at most; the sweep does by itself what nobody was told of",
+        "what people file and approve is written down all the same; the sweep does by itself what nobody was told of",
         "nothing out of the ordinary; /readyz says that Redis is down",
     )
 )
@@ -58,10 +58,9 @@ def test_everything_goes_on_while_redis_is(
     developer, approver = sign_in(portal, "developer"), sign_in(portal, "approver")
     for page in PAGES:
         approver.open(page)
+    assert approver.answer.json()["redis"] == "down"
     operation = agree(approver, ask(developer, name="without01"))
     comes_to(operation, State.SUCCEEDED)
 
     assert [body["name"] for body in ordered(upstream)] == ["before01", "without01"]
     end_and_judge(portal, upstream)
-    print(f"slowest answer without Redis: {max(developer.slowest, approver.slowest):.2f} s")  # noqa: T201 - a figure
-    assert max(developer.slowest, approver.slowest) < 5
