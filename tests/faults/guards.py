@@ -194,6 +194,18 @@ GUARDS: Final = (
         ("tests/portal/changes/test_races.py",),
     ),
     Guard(
+        "the look whose an action is already",
+        "two operations follow one action, and one of them is believed to be what the other did",
+        Cut("portal/operations/actions.py", "raise TakenError(action.id)", "pass"),
+        (f"{OPERATIONS}/test_same_action.py",),
+    ),
+    Guard(
+        "one operation an action",
+        "two operations that are written at the same instant follow one action",
+        Dropped("operation", "one_operation_an_action"),
+        ("tests/states/test_forbidden_operations.py",),
+    ),
+    Guard(
         "queued again only with proof",
         "what may have been executed is sent again without anybody having said so",
         Dropped("operation", "queued_again_only_with_proof"),
