@@ -156,7 +156,10 @@ def _follow_one(client: itcare.Client, operation: Operation, action: itcare.Acti
     number = operation.upstream_action_id
     assert number is not None  # noqa: S101 - the claim asked for it; this is for the type checker
     action = action or client.action(number)
-    news = note(action, operation)
+    news = _noted(action, operation)
+    if news is None:
+        logger.info("Operation %s was moved by another.", operation.pk)
+        return
     if action.running:
         _go_on(operation, news=news)
         return
@@ -167,6 +170,16 @@ def _follow_one(client: itcare.Client, operation: Operation, action: itcare.Acti
     else:
         words = f"ITCare could not finish it: {action.message}" if action.message else "ITCare could not finish it."
         _finish(operation, State.FAILED, cluster, message=words[:500], reason=Reason.FAILED_UPSTREAM)
+
+
+def _noted(action: itcare.Action, operation: Operation) -> bool | None:
+    """Note what the action tells; answers whether that was new, None where another one has the row by now.
+
+    An answer that was held up for long is older than what the other one noted.
+    """
+    rows = Operation.objects.select_for_update().filter(pk=operation.pk, fence=operation.fence, state=State.RUNNING)
+    with transaction.atomic():
+        return note(action, operation) if rows.first() is not None else None
 
 
 def _missed(operation: Operation) -> None:
