@@ -51,6 +51,7 @@ PARTS: Final = (
             "faults/test_broker.py",
             "faults/test_connections.py",
             "faults/test_crowds.py",
+            "faults/test_deeds.py",
             "faults/test_locks.py",
             "faults/test_pausing.py",
             "faults/test_reaching.py",
