@@ -49,6 +49,7 @@ PARTS: Final = (
             "faults/test_actions.py",
             "faults/test_audit_log.py",
             "faults/test_broker.py",
+            "faults/test_clocks.py",
             "faults/test_connections.py",
             "faults/test_crowds.py",
             "faults/test_deeds.py",

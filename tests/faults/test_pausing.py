@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.db.models.functions import Now
 
 from portal.home.management.commands.sweep import jobs
@@ -24,7 +23,7 @@ from tests.faults.judge import judge, settle_down
 from tests.faults.proxy import Moment, before_itcare
 from tests.faults.table import Row, told
 from tests.markup import Page
-from tests.portal.operations.engine import LISTS_ACTIONS, at_once, fault, posts, sent, time_passes
+from tests.portal.operations.engine import LISTS_ACTIONS, at_once, database_clock, fault, posts, sent, time_passes
 from tests.sandbox_server import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -103,22 +102,14 @@ class Asked:
             self.calls.append((time.time(), message.text))
 
 
-def now() -> datetime:
-    """What PostgreSQL's clock says, which is that of this machine."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        found: datetime = cursor.fetchone()[0]
-    return found
-
-
 @contextmanager
 def pausing(seconds: int) -> Iterator[None]:
     """What happens in it begins a pause of so many seconds; none where it is 0."""
-    before = now()
+    before = database_clock()
     yield
     span = timedelta(seconds=seconds)
     untils = [until for until in Pause.objects.values_list("until", flat=True) if until]
-    assert [before + span <= until <= now() + span for until in untils] == [True] * bool(seconds)
+    assert [before + span <= until <= database_clock() + span for until in untils] == [True] * bool(seconds)
 
 
 def nobody_asks(cast: Cast, asked: Asked, banner: str) -> None:

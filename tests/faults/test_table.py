@@ -9,6 +9,7 @@ from tests.faults import (
     test_actions,
     test_audit_log,
     test_broker,
+    test_clocks,
     test_connections,
     test_crash_points,
     test_crowds,
@@ -78,6 +79,7 @@ TELLING = (
     test_poison,
     test_settle_clock,
     test_settle_person,
+    test_clocks,
 )
 ROWS = [row for module in TELLING for row in told_by(module)]
 
