@@ -116,6 +116,12 @@ GUARDS: Final = (
         (f"{OPERATIONS}/test_claims.py",),
     ),
     Guard(
+        "the fence before an answer is noted",
+        "who was overtaken writes an old answer over a newer one, into the timeline of what has ended",
+        Cut("portal/operations/follow.py", "if rows.first() is not None else None", "if True else None"),
+        ("tests/faults/test_frozen.py::test_frozen_with_an_old_answer_it_does_not_undo_what_others_did",),
+    ),
+    Guard(
         "the watermark by number",
         "an older action of that name is taken for ours",
         Cut("portal/operations/fitting.py", "action.id <= attempt.watermark_action_id", "action.id < 0"),
