@@ -8,6 +8,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from portal.accounts.models import User
+from tests.markup import Page
 
 
 def signed_in(user: User) -> Client:
@@ -15,6 +16,13 @@ def signed_in(user: User) -> Client:
     browser = Client()
     browser.force_login(user)
     return browser
+
+
+def banners(user: User) -> list[str]:
+    """What stands above every page that the person opens, without since when."""
+    page = Page.of(signed_in(user).get("/").content)
+    notes = [note.one("p").text for box in page.with_class("banners") for note in box.with_class("note")]
+    return [text.partition(" Since ")[0] for text in notes]
 
 
 class Silent:

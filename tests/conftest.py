@@ -22,6 +22,7 @@ from pytest_django import DjangoDbBlocker
 from portal.celery import app
 from sandbox import processes, servers
 from tests.cast import cast, upstream  # noqa: F401 - fixtures
+from tests.faults.asked import pytest_runtest_call  # noqa: F401 - a hook
 from tests.journeys.deployment import deployment, prepared  # noqa: F401 - fixtures
 from tests.running_portal import portal, running_cast, static_root  # noqa: F401 - fixtures
 from tests.settings import OWNER_DATABASE, PORTAL_DATABASE

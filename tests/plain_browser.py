@@ -1,6 +1,5 @@
 """A browser without JavaScript, over HTTP: keeps cookies, follows redirects, fills in the forms that pages offer."""
 
-import time
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http import HTTPStatus
@@ -57,7 +56,6 @@ class PlainBrowser:
         self._address = address
         self._session = requests.Session()
         self.answer = requests.Response()
-        self.slowest = 0.0  # seconds
 
     def sign_in(self, email: str) -> None:
         """Sign in as one of the cast."""
@@ -83,8 +81,6 @@ class PlainBrowser:
         return self.answer.url.removeprefix(self._address)
 
     def _take(self, method: str, address: str, data: dict[str, str] | None = None) -> str:
-        began = time.monotonic()
         self.answer = self._session.request(method, address, data=data, timeout=ANSWER_SECONDS)
-        self.slowest = max(self.slowest, (time.monotonic() - began) / (len(self.answer.history) + 1))
         assert self.answer.status_code == HTTPStatus.OK, self.answer.text
         return self.answer.text

@@ -52,9 +52,9 @@ class RunningPortal:
         processes.wait_until(self._answers, process, "The web server")
         return self.address
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def start_worker(self, *options: str) -> subprocess.Popen[bytes]:
         """Start a Celery worker; what waits for it waits at the broker."""
-        return self._start("worker", commands.WORKER)
+        return self._start("worker", (*commands.WORKER, *options))
 
     def start_sweep(self) -> subprocess.Popen[bytes]:
         """Start the portal's clock."""
@@ -116,6 +116,9 @@ def static_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running_cast(transactional_db: None, cast: Cast) -> Cast:
     """Everybody, with passwords that the portal's own settings can check; the tests' own are hashed quicker."""
     User.objects.update(password=PBKDF2PasswordHasher().encode(PASSWORD, "salt-for-tests-of-22ch"))
+    for person in vars(cast).values():
+        if isinstance(person, User):
+            person.refresh_from_db()
     return cast
 
 

@@ -18,6 +18,7 @@ from portal.inventory.models import Cluster
 from portal.operations import listed, relapses, vanished
 from portal.operations.actions import note
 from portal.operations.leases import claim, give_back, look_again
+from portal.operations.locks import lock_own
 from portal.operations.models import Operation
 from portal.operations.slowing import slow_down
 from portal.operations.states import LostRaceError, Reason, State
@@ -156,7 +157,11 @@ def _follow_one(client: itcare.Client, operation: Operation, action: itcare.Acti
     except itcare.NotFound:
         vanished.missed(client, operation)
         return
-    news = note(action, operation)
+    try:
+        news = _noted(action, operation)
+    except LostRaceError:
+        logger.info("Operation %s was moved by another.", operation.pk)
+        return
     if action.running:
         _go_on(operation, news=news)
         return
@@ -167,6 +172,17 @@ def _follow_one(client: itcare.Client, operation: Operation, action: itcare.Acti
     else:
         words = f"ITCare could not finish it: {action.message}" if action.message else "ITCare could not finish it."
         _finish(operation, State.FAILED, cluster, message=words[:500], reason=Reason.FAILED_UPSTREAM)
+
+
+def _noted(action: itcare.Action, operation: Operation) -> bool:
+    """Note what the action tells; answers whether that was new.
+
+    Raises:
+        LostRaceError: another one has the row by now, and may have noted what is newer than this answer.
+    """
+    with transaction.atomic():
+        lock_own(operation)
+        return note(action, operation)
 
 
 def _cluster(client: itcare.Client, operation: Operation, *, removed: bool) -> Cluster | None:

@@ -116,6 +116,12 @@ GUARDS: Final = (
         (f"{OPERATIONS}/test_claims.py",),
     ),
     Guard(
+        "the fence before an answer is noted",
+        "who was overtaken writes an old answer over a newer one, into the timeline of what has ended",
+        Cut("portal/operations/follow.py", "        lock_own(operation)\n        return note", "        return note"),
+        ("tests/faults/test_frozen.py::test_frozen_with_an_old_answer_it_does_not_undo_what_others_did",),
+    ),
+    Guard(
         "the watermark by number",
         "an older action of that name is taken for ours",
         Cut("portal/operations/fitting.py", "action.id <= attempt.watermark_action_id", "action.id < 0"),
@@ -192,6 +198,18 @@ GUARDS: Final = (
         "two clusters of one name",
         Dropped("operation", "one_unfinished_create_a_name"),
         ("tests/portal/changes/test_races.py",),
+    ),
+    Guard(
+        "the look whose an action is already",
+        "two operations follow one action, and one of them is believed to be what the other did",
+        Cut("portal/operations/actions.py", "raise TakenError(action.id)", "pass"),
+        (f"{OPERATIONS}/test_same_action.py",),
+    ),
+    Guard(
+        "one operation an action",
+        "two operations that are written at the same instant follow one action",
+        Dropped("operation", "one_operation_an_action"),
+        ("tests/states/test_forbidden_operations.py",),
     ),
     Guard(
         "queued again only with proof",

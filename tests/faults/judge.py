@@ -27,6 +27,7 @@ from portal.operations.models import Attempt, Concern, Operation, Secret, Situat
 from portal.operations.states import ENDED, UNSENT, Proof, Reason, State
 from portal.operations.sweep import Job, once
 from portal.upstream.models import Token
+from tests.faults.asked import Asked
 from tests.faults.figures import Verdict
 from tests.portal.operations.engine import time_passes
 from tests.sandbox_server import Sandbox
@@ -104,26 +105,35 @@ def a_person_ends(operation: Operation, person: User) -> None:
     )
 
 
-def judge(upstream: Sandbox) -> None:
+def judge(upstream: Sandbox, *, besides: Iterable[Aim] = ()) -> None:
     """Check every rule of what must hold, whatever happened (SAFETY 1).
+
+    Args:
+        upstream: Whose record of writes counts.
+        besides: Writes in it that this database did not make: somebody else did, or a database that was lost.
 
     Raises:
         AssertionError: something does not, with a sentence for each.
     """
-    found = list(problems(upstream))
+    Asked.once_more()
+    found = list(problems(upstream, besides=besides))
     assert found == [], "\n".join(found)
 
 
-def problems(upstream: Sandbox, about: Operation | None = None) -> Iterator[str]:
+def problems(upstream: Sandbox, about: Operation | None = None, *, besides: Iterable[Aim] = ()) -> Iterator[str]:
     """What should not be, a sentence each: of all operations, or of one and those alike; and of all that they share."""
     writes: dict[Aim, list[dict[str, Any]]] = {}
     for write in upstream.writes():
         writes.setdefault(aim(write), []).append(write)
+    done = carried_out(upstream)
+    for other in besides:
+        # The first one of its aim, and what ITCare did of it.
+        writes[other].pop(0)
+        done[other] -= 1
     asked: dict[Aim, list[Operation]] = {}
     operations = Operation.objects.filter(name=about.name) if about else Operation.objects.all()
     for operation in operations.select_related("cluster").prefetch_related("attempts").order_by("pk"):
         asked.setdefault(aim_of(operation), []).append(operation)
-    done = carried_out(upstream)
     for what in [aim_of(about)] if about else sorted({*writes, *asked}):
         alike = asked.get(what, [])
         yield from _nothing_twice(what, alike, writes.get(what, []))
@@ -140,6 +150,7 @@ def problems(upstream: Sandbox, about: Operation | None = None) -> Iterator[str]
 
 def verdict_on(operation: Operation, upstream: Sandbox) -> Verdict:
     """What became of an operation that only faults could keep from succeeding, and that nobody else meddled with."""
+    Asked.once_more()
     operation.refresh_from_db()
     writes = [write for write in upstream.writes() if aim(write) == aim_of(operation)]
     waits = not operation.finished and _asked_about(operation) is not None
@@ -174,9 +185,8 @@ def aim(write: dict[str, Any]) -> Aim:
 
 def aim_of(operation: Operation) -> Aim:
     """What its writes are aimed at."""
-    if operation.kind == "create":
-        return "create", operation.parameters["name"]
-    assert operation.cluster is not None
+    if operation.kind == "create" or operation.cluster is None:
+        return operation.kind, operation.parameters["name"]
     return operation.kind, str(operation.cluster.upstream_id)
 
 

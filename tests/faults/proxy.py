@@ -11,12 +11,16 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
+from urllib.parse import urlsplit
 
-from tests.faults.framing import Framing, Message
+from django.test import override_settings
+
+from tests.faults.framing import Framing, Http, Message
+from tests.sandbox_server import Sandbox
 
 LOOPBACK = "127.0.0.1"
 _CHUNK = 65_536
@@ -221,6 +225,21 @@ def hold(go: threading.Event, *first: Action) -> Action:
 def wait(seconds: float) -> Action:
     """Pass on late."""
     return lambda: time.sleep(seconds)
+
+
+@contextlib.contextmanager
+def before_itcare(upstream: Sandbox, *watchers: Watcher) -> Iterator[None]:
+    """Let the portal in this process reach ITCare, and its sign-in, through a proxy."""
+    address = urlsplit(upstream.root)
+    assert address.hostname
+    assert address.port
+    with Proxy((address.hostname, address.port), Http, *watchers) as proxy:
+        here = f"http://{LOOPBACK}:{proxy.port}"
+        with override_settings(
+            ITCARE_BASE_URL=upstream.base_url.replace(upstream.root, here),
+            ITCARE_TOKEN_URL=upstream.token_url.replace(upstream.root, here),
+        ):
+            yield
 
 
 def starting(*beginnings: str) -> Callable[[Message], bool]:

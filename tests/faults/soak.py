@@ -1,11 +1,9 @@
 """A deployment under people, random faults and random kills: what comes of it is judged from the outside."""
 
 import itertools
-import json
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,11 +15,12 @@ from threading import Event, Lock
 import requests
 
 from sandbox import processes
+from tests.faults.outside import calm, judge_deployment
 from tests.faults.switches import ON_READS, ON_WRITES
 from tests.journeys.deployment import Deployment
 from tests.journeys.ways import ANSWERS
 from tests.plain_browser import PlainBrowser
-from tests.running_portal import ROOT, kill
+from tests.running_portal import kill
 from tests.sandbox_server import until
 
 WRITE = "/databases/postgresql"
@@ -45,8 +44,6 @@ AWAY = (0.0, 3.0)
 # So many people work at once, each with an approver; seconds between what one asks for and the next.
 PEOPLE = 4
 PAUSE = 0.2
-# Seconds in which all must have ended, or wait for a person, once nothing goes wrong any more.
-CALM = 600.0
 CHANGES: dict[str, dict[str, str]] = {
     "resize": {"sizing": "4cpu8gb"},
     "stop": {},
@@ -57,13 +54,6 @@ CHANGES: dict[str, dict[str, str]] = {
 }
 # Where the name is typed once more.
 NAMED = ("delete",)
-# What nobody was asked about, and what has succeeded and whose cluster is still to be read.
-MOVING = """
-    SELECT count(*) FROM operations_operation AS row LEFT JOIN inventory_cluster AS its ON its.id = row.cluster_id
-    WHERE state IN ('queued', 'sending', 'running', 'unclear') AND (lease_until IS NOT NULL OR NOT EXISTS (
-        SELECT 1 FROM operations_concern WHERE operation_id = row.id AND closed_at IS NULL
-    )) OR state = 'succeeded' AND (its.id IS NULL OR kind = 'delete' AND its.gone_at IS NULL)
-"""
 FREE = """
     SELECT cluster_id, name FROM operations_operation
     WHERE kind = 'create' AND state = 'succeeded' AND cluster_id IS NOT NULL ORDER BY id DESC LIMIT 10
@@ -220,18 +210,9 @@ class Soak:
         self.figures["faults"] -= sum(rule["times"] for rule in upstream.faults())
         upstream.set_faults()
         began = time.monotonic()
-        until(lambda: self.deployment.rows(MOVING) == [(0,)], seconds=CALM)
-        calm = time.monotonic() - began
+        calm(self.deployment)
+        took = time.monotonic() - began
         for name in list(self._parts):
             if name.startswith(("worker", "sweep")):
                 processes.stop(self._parts.pop(name), signal.SIGTERM)
-        judged = subprocess.run(
-            [sys.executable, "-m", "tests.faults.verdict", str(upstream.state), upstream.root],
-            cwd=ROOT,
-            env=self.deployment.portal.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert judged.returncode == 0, f"{judged.stdout}\n{judged.stderr}"
-        return {**json.loads(judged.stdout.splitlines()[0]), "until all was calm, s": round(calm, 1)}
+        return {**judge_deployment(self.deployment), "until all was calm, s": round(took, 1)}

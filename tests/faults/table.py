@@ -16,9 +16,9 @@ HEAD: Final = """# Reliability
 
 What the portal does about each fault that was thought of. The table is made by the tests beside which each row stands,
 most of them in `tests/faults/`. They cause each fault for real: processes are killed, servers stopped, sockets cut, the
-stand-in's switches set. After a fault of `tests/faults/` they check that every approved request was carried out once,
-or ended with a reason, or waits for a person with one; that ITCare received no write twice; that nothing is stuck; and
-that the audit chain is whole.
+stand-in's switches set. After each of them `tests/faults/judge.py` checks that every approved request was carried out
+once, or ended with a reason, or waits for a person with one; that ITCare received no write twice; that nothing is
+stuck; and that the audit chain is whole. A test that stands behind a row and does not ask it fails.
 
 `WRITE_PAPERS=1 make test ARGS=tests/faults/test_table.py` writes it anew.
 """
@@ -51,19 +51,25 @@ class Row:
     seen: str
 
 
-def told(row: Row) -> Callable[[F], F]:
-    """Say of a test which fault it causes: the paper then tells of it."""
+def told(*rows: Row) -> Callable[[F], F]:
+    """Say of a test which faults it causes: the paper then tells of them, and the test must ask the judge."""
 
     def mark(test: F) -> F:
-        test.told = row  # type: ignore[attr-defined]
+        test.told = rows  # type: ignore[attr-defined]
         return test
 
     return mark
 
 
+def rows_of(test: object) -> tuple[Row, ...]:
+    """What a test tells."""
+    return getattr(test, "told", ())
+
+
 def told_by(module: ModuleType) -> list[Row]:
     """The rows of a module's tests, in their order."""
-    return [test.told for test in vars(module).values() if isinstance(getattr(test, "told", None), Row)]
+    tests = [thing for name, thing in vars(module).items() if name.startswith("test_")]
+    return [row for test in tests for row in rows_of(test)]
 
 
 def document(rows: Iterable[Row], guards: str) -> str:

@@ -16,6 +16,7 @@ from tests.browsing import signed_in
 from tests.cast import Cast, queued
 from tests.faults.judge import judge, settle_down
 from tests.faults.table import Row
+from tests.faults.table import told as tells_of
 from tests.markup import Page
 from tests.portal.operations.engine import LISTS_ACTIONS, fault, followed, posts, sent, tells, time_passes
 from tests.portal.operations.test_settle import told
@@ -278,24 +279,12 @@ CASES: dict[str, Case] = {
 STAYS = {"never ending", "one number for two writes", "two actions that look like ours"}
 
 
-def rows() -> list[Row]:
-    """What these tests tell."""
-    return [
-        Row(
-            GROUP,
-            name,
-            case.cause,
-            case.happens,
-            _seen(case.seen, f"*Needs a person*: {case.asked}" * bool(case.asked)),
-        )
-        for name, case in CASES.items()
-    ]
+def _row(name: str, case: Case) -> Row:
+    seen = " ".join(filter(None, [case.seen, f"*Needs a person*: {case.asked}" * bool(case.asked)]))
+    return Row(GROUP, name, case.cause, case.happens, seen or CALM)
 
 
-def _seen(*parts: str) -> str:
-    return " ".join(filter(None, parts)) or CALM
-
-
+@tells_of(*(_row(name, case) for name, case in CASES.items()))
 @pytest.mark.parametrize("name", CASES)
 def test_an_odd_action(cast: Cast, upstream: Sandbox, settings: Settings, name: str) -> None:
     case = CASES[name]

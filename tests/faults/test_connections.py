@@ -14,35 +14,16 @@ from portal.operations.models import Operation
 from portal.operations.sweep import once
 from tests.cast import Cast
 from tests.conftest import as_owner
-from tests.faults.framing import Message, Postgres
+from tests.faults.cutting import CUTS, through
+from tests.faults.framing import Message
 from tests.faults.judge import judge, settle_down
-from tests.faults.proxy import LOOPBACK, Moment, Proxy, Rule, cut
+from tests.faults.proxy import Moment, Rule, cut
 from tests.faults.table import Row, told
-from tests.faults.transactions import CAMPAIGN, ERROR_PAGE, GROUP, STEPS, Step, carry_on, connecting
+from tests.faults.transactions import CAMPAIGN, ERROR_PAGE, GROUP, STEPS, Step, carry_on
 from tests.portal.operations.engine import posts
 from tests.sandbox_server import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@contextmanager
-def through(*watchers: Rule) -> Iterator[None]:
-    """Let the portal in this process reach its database through a proxy."""
-    database = connection.settings_dict
-    plain = {**database["OPTIONS"], "sslmode": "disable", "gssencmode": "disable"}
-    with (
-        Proxy((database["HOST"], int(database["PORT"])), Postgres, *watchers) as proxy,
-        connecting(HOST=LOOPBACK, PORT=proxy.port, OPTIONS=plain),
-    ):
-        yield
-
-
-def a_commit(message: Message) -> bool:
-    return message.effect
-
-
-def anything(message: Message) -> bool:
-    return message.answered
 
 
 def cut_each(
@@ -75,12 +56,6 @@ def cut_each(
     return pages, ends
 
 
-# Before it, nothing of the transaction stays; after it all of it does, and the portal does not know.
-CUTS: dict[str, tuple[Callable[[Message], bool], Moment]] = {
-    "before each commit": (a_commit, Moment.BEFORE),
-    "after each commit": (a_commit, Moment.AFTER),
-    "before each statement": (anything, Moment.BEFORE),
-}
 # The others are of the campaign.
 ALWAYS = {
     ("approve", "before each commit"),

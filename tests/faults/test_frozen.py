@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.forms.models import model_to_dict
 
 from portal.audit.models import Entry
 from portal.operations import send
-from portal.operations.models import Action, ActionMessage, Operation, Secret
+from portal.operations.models import Action, ActionMessage, Concern, Operation, Secret
 from portal.operations.states import Proof, State
 from portal.upstream.client import client
 from tests.cast import Cast, queued
@@ -21,10 +21,14 @@ from tests.faults.proxy import Moment, Rule, freeze, hold, starting
 from tests.faults.scenes import WRITES
 from tests.faults.steps import Stage, stage
 from tests.faults.table import Row, told
+from tests.portal.operations.engine import fault, sent, tells
+from tests.portal.operations.needing import grace_passes
 from tests.sandbox_server import Sandbox, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+SINGLE = {"method": "GET", "path": "/actions/"}
+RESOURCES = {"method": "GET", "path": "/resources"}
 # Seconds: as short as the order of a real deployment allows, since this one is waited for.
 SHORT = {
     "LEASE_SECONDS": 9,
@@ -40,6 +44,7 @@ def rows(operation: Operation) -> dict[str, Any]:
         "operation": model_to_dict(Operation.objects.get(pk=operation.pk)),
         "actions": [model_to_dict(action) for action in Action.objects.order_by("pk")],
         "messages": list(ActionMessage.objects.order_by("pk").values_list("text", "status")),
+        "concerns": [model_to_dict(concern, exclude=["actions"]) for concern in Concern.objects.order_by("pk")],
         "entries": Entry.objects.count(),
         "secrets": Secret.objects.count(),
     }
@@ -206,4 +211,81 @@ def test_frozen_as_it_commits_sending_it_sends_nothing_after_its_lease(
     operation.refresh_from_db()
     assert (operation.state, proofs(operation), upstream.writes()) == (State.QUEUED, [Proof.NOT_SENT], [])
     settle_down()
+    fine(operation, upstream, figures)
+
+
+def running(cast: Cast, upstream: Sandbox) -> Operation:
+    """An operation that ITCare has carried out, and of which it tells at first that it goes on."""
+    row = send_it(cast)
+    assert row.upstream_action_id is not None
+    until(lambda: client().action(row.upstream_action_id or 0).succeeded)
+    going_on = {"id": row.upstream_action_id, "status": "IN_PROGRESS", "resourceName": row.name, "message": "Working"}
+    list_, single = tells([going_on]), fault("refuse", times=None, match=SINGLE, status=200, body=going_on)
+    upstream.set_faults(list_, single)
+    return row
+
+
+def not_in_the_list(cast: Cast, upstream: Sandbox) -> Operation:
+    """Likewise, and the list does not show it: it is asked for by its number."""
+    row = running(cast, upstream)
+    upstream.set_faults(tells([]), *upstream.faults()[1:])
+    return row
+
+
+def not_found(cast: Cast, upstream: Sandbox) -> Operation:
+    """An operation of which nobody knows, and of which ITCare shows nothing at first, although the grace is over."""
+    upstream.set_faults(fault("drop"))
+    row = send_it(cast)
+    assert row.state == State.UNCLEAR
+    grace_passes(row)
+    upstream.set_faults(tells([]), fault("refuse", times=None, match=RESOURCES, status=200, body=[]))
+    return row
+
+
+def send_it(cast: Cast) -> Operation:
+    return sent(queued(cast.developer, cast.approver))
+
+
+@told(
+    Row(
+        "Processes that are killed, frozen or stopped",
+        "a follower or a settler that stands still with an old answer in hand",
+        "SIGSTOP as ITCare answers, in the list or by number, that the action goes on, or shows no action; SIGCONT "
+        "when others have seen the end",
+        "it changes nothing: what another found out meanwhile stays, and no person is asked",
+        "nothing out of the ordinary",
+    )
+)
+@pytest.mark.parametrize(
+    ("step", "begin", "answer"),
+    [
+        ("follow", running, "GET /itcare/actions"),
+        ("follow", not_in_the_list, "GET /itcare/actions/"),
+        ("settle", not_found, "GET /itcare/actions"),
+    ],
+    ids=["follow by the list", "follow by its number", "settle"],
+)
+def test_frozen_with_an_old_answer_it_does_not_undo_what_others_did(
+    step: str,
+    begin: Callable[[Cast, Sandbox], Operation],
+    answer: str,
+    cast: Cast,
+    upstream: Sandbox,
+    the_stage: Stage,
+    figures: Figures,
+) -> None:
+    operation = begin(cast, upstream)
+    later()
+    rule = Rule(starting(answer), Moment.AFTER, freeze(the_stage.zygote.running))
+    with the_stage.watched(rule):
+        frozen = the_stage.zygote.start(step, operation.pk)
+        assert rule.done.wait(30)
+        upstream.set_faults()
+        settle_down()
+        operation.refresh_from_db()
+        assert operation.state == State.SUCCEEDED
+        before = rows(operation)
+        frozen.go_on()
+        assert frozen.status() == 0
+    assert rows(operation) == before
     fine(operation, upstream, figures)

@@ -23,6 +23,7 @@ from tests.faults.figures import Figures, Verdict
 from tests.faults.judge import judge, problems, settle_down, verdict_on
 from tests.portal.audit.tampering import tamper
 from tests.portal.catalog.asking import TARGET, approved, placed
+from tests.sandbox.caller import Caller
 from tests.sandbox_server import Sandbox, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -244,3 +245,16 @@ def test_every_fault_has_its_part_in_the_campaign() -> None:
     left = {file for file in files if "mark.campaign" in file.read_text(encoding="utf-8") and file.name not in OWN}
     wanted = {file for file in files if file.parent.name == "faults" and file.name not in OWN} | left
     assert sorted(named) == sorted(str(file.relative_to(TESTS)) for file in wanted)
+
+
+def test_what_somebody_else_wrote_is_told_of_unless_it_is_known(cast: Cast, upstream: Sandbox) -> None:
+    def doubled(*besides: tuple[str, str]) -> list[str]:
+        return [told for told in problems(upstream, besides=besides) if told.startswith("doubled")]
+
+    Caller(upstream).create(name="elsewhere01")
+    told = "doubled: create elsewhere01 was written 1 times, 0 were refused and 0 may have left"
+    assert doubled() == [told]
+    judge(upstream, besides=[("create", "elsewhere01")])
+    # Known of are so many, and no more.
+    Caller(upstream).create(name="elsewhere02")
+    assert doubled(("create", "elsewhere01")) == [told.replace("01", "02")]

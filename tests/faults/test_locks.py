@@ -32,6 +32,7 @@ from tests.faults.transactions import (
     carry_on,
     connecting,
     counted,
+    repeatable_read,
     somebody_waits,
 )
 from tests.portal.operations.engine import LISTS_ACTIONS, fault, posts
@@ -119,15 +120,6 @@ def test_a_deadlock_takes_one_transaction_back_and_no_more(cast: Cast, upstream:
     settle_down()
     judge(upstream)
     assert (Operation.objects.get().state, posts(upstream)) == ("succeeded", 1)
-
-
-@contextmanager
-def repeatable_read() -> Iterator[None]:
-    """Have the portal's transactions see the database as it was when each began."""
-    options = connection.settings_dict["OPTIONS"]
-    isolation = "-c default_transaction_isolation=repeatable\\ read"
-    with connecting(OPTIONS={**options, "options": f"{options['options']} {isolation}"}):
-        yield
 
 
 @told(

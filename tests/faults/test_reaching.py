@@ -13,7 +13,7 @@ from portal.operations.models import Operation
 from tests.browsing import signed_in
 from tests.cast import Cast, queued
 from tests.faults.judge import judge, settle_down
-from tests.faults.table import Row
+from tests.faults.table import Row, told
 from tests.markup import Page
 from tests.portal.itcare.scripted import answer, drip, scripted, silence
 from tests.portal.itcare.test_tls import certificate, tls_server
@@ -110,20 +110,6 @@ CASES: dict[str, Case] = {
 }
 
 
-def rows() -> list[Row]:
-    """What these tests tell."""
-    return [
-        *(Row(GROUP, name, case.cause, STAYS, case.seen) for name, case in CASES.items()),
-        Row(
-            GROUP,
-            "tokens that end early",
-            "the stand-in forgets all tokens between two calls",
-            "a read is tried once more with a new token; a write is queued again and sent with one, as a new attempt",
-            "a second call in the timeline",
-        ),
-    ]
-
-
 @contextmanager
 def under(case: Case, world: World) -> Iterator[None]:
     """Let the fault last; afterwards everything is set as it was."""
@@ -139,6 +125,7 @@ def under(case: Case, world: World) -> Iterator[None]:
 TELLING = {"DNS failure", "an expired certificate", "token endpoint slow"}
 
 
+@told(*(Row(GROUP, name, case.cause, STAYS, case.seen) for name, case in CASES.items()))
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in TELLING else pytest.mark.campaign) for name in CASES]
 )
@@ -161,6 +148,15 @@ def test_nothing_is_lost_while_itcare_is_away(
     assert (Operation.objects.get().state, posts(upstream)) == ("succeeded", 1)
 
 
+@told(
+    Row(
+        GROUP,
+        "tokens that end early",
+        "the stand-in forgets all tokens between two calls",
+        "a read is tried once more with a new token; a write is queued again and sent with one, as a new attempt",
+        "a second call in the timeline",
+    )
+)
 def test_tokens_that_end_early_cost_a_call_and_nothing_else(cast: Cast, upstream: Sandbox) -> None:
     first = sent(queued(cast.developer, cast.approver))
     upstream.end_tokens()

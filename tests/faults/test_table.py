@@ -2,24 +2,30 @@
 
 import os
 
+import pytest
+
 from tests.faults import (
     test_acknowledging,
     test_actions,
     test_audit_log,
     test_broker,
+    test_clocks,
     test_connections,
     test_crash_points,
     test_crowds,
+    test_deeds,
     test_frozen,
     test_locks,
     test_password_of_the_killed,
+    test_pausing,
     test_reaching,
     test_restarts,
     test_time_limits,
     test_upstream,
 )
+from tests.faults.asked import Asked, pytest_runtest_call
 from tests.faults.guards import table
-from tests.faults.table import PAPER, document, told_by
+from tests.faults.table import PAPER, Row, document, told, told_by
 from tests.journeys import (
     test_deaf_worker,
     test_deploying,
@@ -43,6 +49,10 @@ from tests.portal.operations import (
 
 # Modules whose tests tell what they cause, in the order of the paper within each group.
 TELLING = (
+    test_reaching,
+    test_upstream,
+    test_pausing,
+    test_actions,
     test_outage,
     test_itcare_hanging,
     test_broker,
@@ -62,6 +72,7 @@ TELLING = (
     test_restarts,
     test_connections,
     test_locks,
+    test_deeds,
     test_audit_log,
     test_restored,
     test_send,
@@ -70,14 +81,9 @@ TELLING = (
     test_poison_rounds,
     test_settle_clock,
     test_settle_person,
+    test_clocks,
 )
-ROWS = [
-    *test_reaching.rows(),
-    *test_upstream.rows(),
-    *test_actions.rows(),
-    *test_broker.rows(),
-    *(row for module in TELLING for row in told_by(module)),
-]
+ROWS = [row for module in TELLING for row in told_by(module)]
 
 
 def test_the_paper_is_what_the_tests_tell() -> None:
@@ -89,3 +95,18 @@ def test_the_paper_is_what_the_tests_tell() -> None:
 def test_no_fault_is_told_twice() -> None:
     told = [(row.group, row.fault) for row in ROWS]
     assert len(set(told)) == len(told)
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_test_that_tells_of_a_fault_must_ask_the_judge(request: pytest.FixtureRequest, *, asks: bool) -> None:
+    @told(Row("", "a fault", "", "", ""))
+    def test() -> None:
+        """Do nothing."""
+
+    item = pytest.Function.from_parent(request.node.parent, name="test", callobj=test)
+    running = pytest_runtest_call(item)
+    next(running)
+    if asks:
+        Asked.once_more()
+    with pytest.raises(StopIteration if asks else pytest.fail.Exception):
+        next(running)

@@ -12,7 +12,7 @@ from portal.upstream.client import client
 from tests.browsing import signed_in
 from tests.cast import Cast, queued
 from tests.faults.judge import judge, settle_down
-from tests.faults.table import Row
+from tests.faults.table import Row, told
 from tests.markup import Page
 from tests.portal.operations.engine import fault, posts, sent
 from tests.sandbox_server import Sandbox, until
@@ -27,6 +27,7 @@ AGAIN = "It waits to be sent once more."
 SOUGHT = "unclear; never sent again; "
 FOUND = SOUGHT + "the action is found at ITCare and followed"
 NOT_THERE = SOUGHT + "nothing is found, and a person is asked when the grace is over"
+CALM = "nothing out of the ordinary"
 REFUSED = "failed, with ITCare's words; it can be asked again with the same values"
 
 
@@ -109,37 +110,10 @@ CASES: dict[str, Case] = {
         "succeeded",
         writes=2,
     ),
-    "401 always": Case(
-        "the stand-in refuses every token, then no more",
-        [fault("refuse", status=401, times=2)],
-        "queued",
-        AGAIN,
-        "after the second one nothing is sent for a minute, and a banner names the account",
-        "succeeded",
-        writes=3,
-    ),
     "403": refused(403, "ITCare does not allow the portal's account to do this."),
     "404": refused(404, "ITCare does not know this resource."),
     "409": refused(409, "ITCare refused this: it conflicts with the state of the resource or with other work on it."),
     "422": refused(422, "ITCare refused this: its values do not fit together."),
-    "429 with Retry-After": Case(
-        "the stand-in answers 429, Retry-After: 3",
-        [fault("refuse", status=429, headers={"Retry-After": "3"})],
-        "queued",
-        AGAIN,
-        "nothing at all is asked for three seconds; then the same request is sent, without a new approval",
-        "succeeded",
-        writes=2,
-    ),
-    "429 without Retry-After": Case(
-        "the stand-in answers 429",
-        [fault("refuse", status=429)],
-        "queued",
-        AGAIN,
-        "the whole client waits, each time longer; then the same request is sent",
-        "succeeded",
-        writes=2,
-    ),
     "500 after it accepted": Case(
         "the stand-in does it and answers 500",
         [fault("status_after", status=500)],
@@ -213,25 +187,19 @@ CASES: dict[str, Case] = {
 }
 
 
-def rows() -> list[Row]:
-    """What these tests tell."""
-    calm = "nothing out of the ordinary"
-    return [Row(GROUP, name, case.cause, case.happens, case.seen or calm) for name, case in CASES.items()]
-
-
 # One of each sort for every run; the campaign has them all.
 TELLING = {
     "time-out before it accepted",
     "connection cut after it accepted",
     "400 with a body",
-    "401 always",
-    "429 without Retry-After",
+    "401 once",
     "503",
     "an empty 202",
     "a redirect to another host",
 }
 
 
+@told(*(Row(GROUP, name, case.cause, case.happens, case.seen or CALM) for name, case in CASES.items()))
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in TELLING else pytest.mark.campaign) for name in CASES]
 )

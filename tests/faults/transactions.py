@@ -51,10 +51,10 @@ def browser_of(user: Any) -> Client:  # noqa: ANN401 - a user
     return browser
 
 
-def seen(answer: Any) -> str:  # noqa: ANN401 - an answer
-    """Title and first sentence of an error page; nothing of any other page."""
+def error_page(answer: Any, otherwise: HTTPStatus = HTTPStatus.SEE_OTHER) -> str:  # noqa: ANN401 - an answer
+    """Title and first sentence of an error page; nothing of the page that one expects."""
     if answer.status_code != HTTPStatus.INTERNAL_SERVER_ERROR:
-        assert answer.status_code == HTTPStatus.SEE_OTHER, answer.content
+        assert answer.status_code == otherwise, Page.of(answer.content).one("main").text
         return ""
     page = Page.of(answer.content)
     return f"{page.one('h1').text}. {page.text[page.text.index(SENTENCE) :][: len(SENTENCE)]}"
@@ -65,7 +65,7 @@ def by_a_person(who: str, what: str) -> Callable[[Cast, Any], Callable[[], str]]
 
     def ready(cast: Cast, change: Change) -> Callable[[], str]:
         browser = browser_of(getattr(cast, who))
-        return lambda: seen(browser.post(f"/requests/{change.pk}/{what}/"))
+        return lambda: error_page(browser.post(f"/requests/{change.pk}/{what}/"))
 
     return ready
 
@@ -137,6 +137,15 @@ def connecting(**changes: Any) -> Iterator[None]:  # noqa: ANN401 - as Django's 
     finally:
         connection.close()
         database.update(before)
+
+
+@contextmanager
+def repeatable_read() -> Iterator[None]:
+    """Have the portal's transactions see the database as it was when each began."""
+    options = connection.settings_dict["OPTIONS"]
+    isolation = "-c default_transaction_isolation=repeatable\\ read"
+    with connecting(OPTIONS={**options, "options": f"{options['options']} {isolation}"}):
+        yield
 
 
 def counted(statement: LiteralString, *values: object) -> int:

@@ -10,6 +10,7 @@ from portal.celery import app
 from portal.operations.states import State
 from portal.watchdog import Patience
 from tests.cast import Cast
+from tests.faults.outside import end_and_judge
 from tests.faults.table import Row, told
 from tests.journeys.ways import comes_to, order, ordered
 from tests.running_portal import RunningPortal
@@ -63,6 +64,7 @@ def test_a_deaf_worker_ends_and_the_next_one_does_the_work(
     quick.start_worker()
     comes_to(operation, State.SUCCEEDED)
     assert [body["name"] for body in ordered(upstream)] == ["before01", "waits01"]
+    end_and_judge(quick, upstream)
 
 
 def test_a_worker_that_is_busy_or_has_nothing_to_do_is_left_alone(

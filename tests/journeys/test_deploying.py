@@ -10,6 +10,7 @@ from portal.operations.models import Attempt
 from portal.operations.states import Proof, State
 from sandbox import processes
 from tests.cast import Cast
+from tests.faults.outside import end_and_judge
 from tests.faults.table import Row, told
 from tests.journeys.ways import comes_to, order, ordered
 from tests.running_portal import RunningPortal
@@ -53,6 +54,7 @@ def test_a_process_that_is_told_to_stop_ends_its_call_first(
     assert list(attempts.values_list("proof", flat=True)) == [Proof.ACCEPTED]
     comes_to(order(portal, "after01"), State.SUCCEEDED)
     assert [body["name"] for body in ordered(upstream)] == ["deployed01", "after01"]
+    end_and_judge(portal, upstream)
 
 
 @told(
@@ -80,3 +82,4 @@ def test_old_and_new_processes_side_by_side_send_each_operation_once(
         comes_to(operation, State.SUCCEEDED)
     assert list(Attempt.objects.values_list("proof", flat=True)) == [Proof.ACCEPTED] * 6
     assert sorted(body["name"] for body in ordered(upstream)) == sorted(each.name for each in operations)
+    end_and_judge(portal, upstream)

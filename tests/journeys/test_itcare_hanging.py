@@ -10,10 +10,11 @@ from portal.catalog.kinds import ON_CLUSTER
 from portal.home.cluster_page import PARTS
 from tests.browser import world
 from tests.cast import Cast
+from tests.faults.judge import settle_down, verdict_on
 from tests.faults.table import Row, told
 from tests.journeys.ways import PATIENCE, agree, ask, sign_in
 from tests.running_portal import RunningPortal
-from tests.sandbox_server import until
+from tests.sandbox_server import Sandbox, until
 
 READING = ("/clusters/", "/requests/", "/approvals/", "/operations/", "/attention/", "/audit/", "/readyz")
 
@@ -44,7 +45,9 @@ def called(server: socket.socket) -> bool:
         "nothing out of the ordinary: what was read before, with its age",
     )
 )
-def test_pages_and_forms_ask_itcare_nothing(portal: RunningPortal, running_cast: Cast, hanging: socket.socket) -> None:
+def test_pages_and_forms_ask_itcare_nothing(
+    portal: RunningPortal, running_cast: Cast, upstream: Sandbox, hanging: socket.socket
+) -> None:
     there = world.make(running_cast)
     address = f"http://127.0.0.1:{hanging.getsockname()[1]}"
     portal.environment = {**portal.environment, "ITCARE_BASE_URL": address, "ITCARE_TOKEN_URL": f"{address}/token"}
@@ -68,3 +71,7 @@ def test_pages_and_forms_ask_itcare_nothing(portal: RunningPortal, running_cast:
     # It would have been seen: the worker, which has to ask, comes to this very address.
     portal.start_worker()
     until(lambda: called(hanging), seconds=PATIENCE)
+    portal.stop()
+    settle_down()
+    verdict = verdict_on(operation, upstream)
+    assert (verdict.problems, verdict.state, verdict.writes) == ((), "succeeded", 1)

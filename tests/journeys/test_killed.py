@@ -3,15 +3,20 @@
 from typing import Any
 
 import pytest
+from django.db.models import F
 
-from portal.operations.models import Attempt, Operation
+from portal.operations.heartbeat import STALE
+from portal.operations.models import Attempt, Heartbeat, Operation
 from portal.operations.states import Proof, State
+from tests.browsing import banners
 from tests.cast import Cast
+from tests.faults.outside import end_and_judge
 from tests.faults.table import Row, told
 from tests.journeys.ways import comes_to, order, ordered, story
 from tests.running_portal import RunningPortal, kill
 from tests.sandbox_server import Sandbox, until
 
+STOPPED = "The portal's own clock has stopped: nothing is sent or followed until the sweep runs again."
 ORDERS = {"method": "POST", "path": "/databases/postgresql"}
 
 
@@ -66,6 +71,7 @@ def test_a_worker_that_is_killed_while_it_sends(
     # Worker and sweep have been at work all the while, and still are.
     comes_to(order(portal, "after01"), State.SUCCEEDED)
     assert [body["name"] for body in ordered(upstream)] == ["killed01", "after01"]
+    end_and_judge(portal, upstream)
 
 
 def test_what_was_lost_stays_unclear_and_is_not_sent_again(
@@ -86,6 +92,7 @@ def test_what_was_lost_stays_unclear_and_is_not_sent_again(
     assert operation.state == State.UNCLEAR
     assert operation.password is None
     assert [body["name"] for body in ordered(upstream)] == ["lost01", "after01"]
+    end_and_judge(portal, upstream)
 
 
 @told(
@@ -94,7 +101,7 @@ def test_what_was_lost_stays_unclear_and_is_not_sent_again(
         "the sweep killed",
         "SIGKILL while an operation runs, with no worker there",
         "the next sweep goes on",
-        "The portal's own clock has stopped: nothing is sent or followed until the sweep runs again.",
+        f"A banner, when nothing was heard of it for {STALE.seconds} seconds: {STOPPED}",
     )
 )
 def test_a_sweep_that_is_killed_is_replaced(portal: RunningPortal, running_cast: Cast, upstream: Sandbox) -> None:
@@ -105,10 +112,15 @@ def test_a_sweep_that_is_killed_is_replaced(portal: RunningPortal, running_cast:
     operation = order(portal, "swept01")
     comes_to(operation, State.RUNNING)
     kill(sweep)
+    assert STOPPED not in banners(running_cast.developer)
+    Heartbeat.objects.update(at=F("at") - STALE)
+    assert STOPPED in banners(running_cast.developer)
     portal.start_sweep()
     comes_to(operation, State.SUCCEEDED)
+    assert STOPPED not in banners(running_cast.developer)
 
     assert [body["name"] for body in ordered(upstream)] == ["swept01"]
+    end_and_judge(portal, upstream)
 
 
 @told(
@@ -134,3 +146,4 @@ def test_two_sweeps_and_two_workers_send_each_operation_once(
         comes_to(operation, State.SUCCEEDED)
 
     assert sorted(body["name"] for body in ordered(upstream)) == names
+    end_and_judge(portal, upstream)

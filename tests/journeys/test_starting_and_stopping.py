@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.faults.outside import calm, judge_deployment
 from tests.faults.table import Row, told
 from tests.journeys.deployment import Deployment
 from tests.journeys.ways import ANSWERS
@@ -64,6 +65,8 @@ def test_any_order_of_starting_ends_well(deployment: Deployment, name: str) -> N
     deployment.comes_to(title, "succeeded")
     assert deployment.orders() == ["started01"]
     assert TRACEBACK.findall(deployment.portal.log()) == []
+    calm(deployment)
+    judge_deployment(deployment)
 
 
 @told(
@@ -92,3 +95,5 @@ def test_servers_that_stop_and_come_back_lose_nothing(deployment: Deployment) ->
     deployment.comes_to(order(deployment, "after01"), "succeeded")
     assert deployment.orders() == ["before01", "between01", "after01"]
     assert deployment.rows("SELECT count(*) FROM operations_attempt") == [(3,)]
+    calm(deployment)
+    judge_deployment(deployment)

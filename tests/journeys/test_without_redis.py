@@ -10,6 +10,7 @@ import pytest
 from portal.operations.states import State
 from sandbox import processes, servers
 from tests.cast import Cast
+from tests.faults.outside import end_and_judge
 from tests.faults.table import Row, told
 from tests.journeys.ways import agree, ask, comes_to, ordered, sign_in
 from tests.running_portal import RunningPortal
@@ -32,7 +33,7 @@ def own_redis(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         "Redis, and the hints it carries",
         "Redis gone, or accepting connections and never answering",
         "SIGKILL, and SIGSTOP, while people submit and approve",
-        "pages wait a second at most; the sweep does by itself what nobody was told of",
+        "what people file and approve is written down all the same; the sweep does by itself what nobody was told of",
         "nothing out of the ordinary; /readyz says that Redis is down",
     )
 )
@@ -57,9 +58,9 @@ def test_everything_goes_on_while_redis_is(
     developer, approver = sign_in(portal, "developer"), sign_in(portal, "approver")
     for page in PAGES:
         approver.open(page)
+    assert approver.answer.json()["redis"] == "down"
     operation = agree(approver, ask(developer, name="without01"))
     comes_to(operation, State.SUCCEEDED)
 
     assert [body["name"] for body in ordered(upstream)] == ["before01", "without01"]
-    print(f"slowest answer without Redis: {max(developer.slowest, approver.slowest):.2f} s")  # noqa: T201 - a figure
-    assert max(developer.slowest, approver.slowest) < 5
+    end_and_judge(portal, upstream)

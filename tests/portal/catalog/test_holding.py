@@ -8,6 +8,7 @@ from portal.inventory.models import Cluster
 from portal.operations import cancel
 from portal.operations.models import Operation
 from tests.cast import Cast
+from tests.faults.judge import judge, settle_down
 from tests.faults.table import Row, told
 from tests.portal.catalog.asking import RESTORE, SOURCE, TARGET, Values, approve, approved, asked, placed
 from tests.portal.operations.engine import at_once, followed, sent
@@ -38,9 +39,9 @@ def refused_as_busy(cast: Cast, change: Change) -> None:
 @told(
     Row(
         "Several people, sweeps or workers at the same instant",
-        "two requests for one cluster",
-        "the second is approved while the first runs",
-        "the second approval is refused and the request stays pending",
+        "a second request for a cluster",
+        "it is approved while the first waits, and while it runs",
+        "the approval is refused and the request stays pending; when the first has ended it can be approved",
         "Another operation is under way on this cluster: wait until it has ended.",
     )
 )
@@ -58,6 +59,8 @@ def test_a_busy_cluster_takes_no_second_approval_and_the_request_waits_for_it(
     assert approve(cast.approver, second).status == 303
     assert sent(Operation.objects.get(change=second)).state == "running"
     assert [write["body"]["operation"] for write in upstream.writes()] == ["stop", "update_patch_party"]
+    settle_down()
+    judge(upstream)
 
 
 def test_a_restore_holds_its_source_until_it_has_ended(
@@ -101,14 +104,30 @@ def test_a_cluster_restored_from_its_own_backup_holds_itself_alone(
     assert (write["path"], write["body"]["options"]["sourceId"]) == (f"/databases/postgresql/{TARGET}", TARGET)
 
 
-@pytest.mark.parametrize("crossed", [False, True])
+@told(
+    Row(
+        "Several people, sweeps or workers at the same instant",
+        "two requests for one cluster",
+        "two approvers agree to one each in the same instant, on two connections; likewise a restore and a change of "
+        "the cluster that it reads",
+        "one operation; the other approval is refused and its request stays pending, until it can be approved",
+        "Another operation is under way on this cluster: wait until it has ended.",
+    )
+)
+@pytest.mark.parametrize("what", ["one cluster", "the source of a restore", "each the other's source"])
 def test_of_two_approvals_at_once_one_starts_and_the_other_stays_pending(
-    cast: Cast, pair: tuple[Cluster, Cluster], *, crossed: bool
+    cast: Cast, upstream: Sandbox, pair: tuple[Cluster, Cluster], what: str
 ) -> None:
     target, source = pair
-    first = asked(cast.developer, "restore", target, RESTORE)
-    other: tuple[str, Values] = ("restore", {**RESTORE, "source_id": str(TARGET)}) if crossed else ("resize", RESIZE)
-    second = asked(cast.developer, other[0], source, other[1])
+    asks: dict[str, tuple[tuple[str, Cluster, Values], tuple[str, Cluster, Values]]] = {
+        "one cluster": (("resize", target, RESIZE), ("update_patch_party", target, {"excluded": "false"})),
+        "the source of a restore": (("restore", target, RESTORE), ("resize", source, RESIZE)),
+        "each the other's source": (
+            ("restore", target, RESTORE),
+            ("restore", source, {**RESTORE, "source_id": str(TARGET)}),
+        ),
+    }
+    first, second = (asked(cast.developer, *one) for one in asks[what])
     results = at_once(
         lambda: decide.approve(first, cast.approver, ""), lambda: decide.approve(second, cast.approver2, "")
     )
@@ -117,3 +136,10 @@ def test_of_two_approvals_at_once_one_starts_and_the_other_stays_pending(
     assert (len(started), told) == (1, [BUSY])
     assert sorted(Change.objects.values_list("state", flat=True)) == ["approved", "pending"]
     assert Operation.objects.get() == started[0]
+    settle_down()
+    judge(upstream)
+    refused = Change.objects.get(state="pending")
+    assert approve(cast.approver, refused).status == 303
+    settle_down()
+    judge(upstream)
+    assert list(Operation.objects.values_list("state", flat=True)) == ["succeeded", "succeeded"]

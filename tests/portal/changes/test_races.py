@@ -12,8 +12,10 @@ from portal.changes.models import Change, Decision
 from portal.operations.models import Operation, Secret
 from portal.operations.states import LostRaceError, State
 from tests.cast import Cast, draft, form_data, pending
+from tests.faults.judge import judge, settle_down
 from tests.faults.table import Row, told
 from tests.portal.operations.engine import at_once
+from tests.sandbox_server import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +32,7 @@ ROUNDS = range(4)
         "A cluster of this name is being created already.",
     )
 )
-def test_two_requests_for_one_name_agreed_to_at_once_make_one_operation(cast: Cast) -> None:
+def test_two_requests_for_one_name_agreed_to_at_once_make_one_operation(cast: Cast, upstream: Sandbox) -> None:
     for number in ROUNDS:
         name = f"wanted{number}x"
         one, other = pending(cast.developer, name=name), pending(cast.colleague, name=name, adm_password=TYPED)
@@ -51,6 +53,8 @@ def test_two_requests_for_one_name_agreed_to_at_once_make_one_operation(cast: Ca
         # The one that waits lost neither its password nor its turn: no decision stands in its way.
         assert list(Decision.objects.filter(change__name=name).values_list("change", flat=True)) == [approved.pk]
         assert Secret.objects.filter(change=waiting).exists() is (waiting == other.pk)
+    settle_down()
+    judge(upstream)
 
 
 def test_the_one_that_waited_can_be_approved_when_the_first_has_ended(cast: Cast) -> None:
@@ -71,7 +75,7 @@ def test_the_one_that_waited_can_be_approved_when_the_first_has_ended(cast: Cast
         "Somebody was faster: this is how the request stands now.",
     )
 )
-def test_approve_reject_and_withdraw_at_once_have_one_winner(cast: Cast) -> None:
+def test_approve_reject_and_withdraw_at_once_have_one_winner(cast: Cast, upstream: Sandbox) -> None:
     ends = ("approved", "rejected", "withdrawn")
     for number in ROUNDS:
         change = pending(cast.developer, name=f"decided{number}x", adm_password=TYPED)
@@ -94,6 +98,8 @@ def test_approve_reject_and_withdraw_at_once_have_one_winner(cast: Cast) -> None
         held = Secret.objects.filter(operation_to_send__name=change.name).count()
         assert held == (1 if winner == "approved" else 0)
     assert Secret.objects.count() == Operation.objects.count()
+    settle_down()
+    judge(upstream)
 
 
 @told(
@@ -105,11 +111,13 @@ def test_approve_reject_and_withdraw_at_once_have_one_winner(cast: Cast) -> None
         "Somebody was faster: this is how the request stands now.",
     )
 )
-def test_two_approvals_of_one_request_make_one_operation(cast: Cast) -> None:
+def test_two_approvals_of_one_request_make_one_operation(cast: Cast, upstream: Sandbox) -> None:
     change = pending(cast.developer)
     done = at_once(*[partial(decide.approve, change, who, "") for who in (cast.approver, cast.approver2)])
     assert sorted(type(result).__name__ for result in done) == ["LostRaceError", "Operation"]
     assert (Operation.objects.count(), Decision.objects.count()) == (1, 1)
+    settle_down()
+    judge(upstream)
 
 
 def test_a_form_that_is_sent_twice_at_once_asks_once(cast: Cast) -> None:

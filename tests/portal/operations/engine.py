@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier, Event
 from typing import Any
 
@@ -46,6 +46,14 @@ def time_passes(seconds: float = 3600.0) -> None:
     Attempt.objects.update(started_at=F("started_at") - span)
     Token.objects.update(failed_at=F("failed_at") - span)
     Pause.objects.all().delete()
+
+
+def database_clock() -> datetime:
+    """What time it is, says PostgreSQL."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        found: datetime = cursor.fetchone()[0]
+    return found
 
 
 def sent(operation: Operation) -> Operation:

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from threading import Event
+from typing import Any
 
 import psycopg
 import pytest
@@ -23,9 +25,12 @@ from portal.operations.states import State
 from portal.operations.sweep import Nudges, once
 from portal.web.hints import Nudger
 from tests.cast import Cast, queued
+from tests.faults.judge import judge, settle_down
+from tests.faults.proxy import Moment, Rule, before_itcare, hold, starting
 from tests.faults.table import Row, told
 from tests.portal.itcare.scripted import answer
 from tests.portal.operations.engine import (
+    LISTS_ACTIONS,
     Held,
     answering,
     at_once,
@@ -102,6 +107,8 @@ def test_senders_at_once_send_once(cast: Cast, upstream: Sandbox) -> None:
     operation = new(cast)
     assert at_once(*[lambda: send.send(operation.pk)] * 4) == [None] * 4
     assert (posts(upstream), evidence(operation)) == (1, [("accepted", 202)])
+    settle_down()
+    judge(upstream)
 
 
 def test_what_is_cancelled_while_it_is_looked_at_is_not_sent(cast: Cast, settings: Settings) -> None:
@@ -124,19 +131,21 @@ def test_what_is_cancelled_while_it_is_looked_at_is_not_sent(cast: Cast, setting
         "nothing out of the ordinary",
     )
 )
-def test_a_sender_that_was_overtaken_before_the_write_does_not_write(cast: Cast, settings: Settings) -> None:
+def test_a_sender_that_was_overtaken_before_the_write_does_not_write(cast: Cast, upstream: Sandbox) -> None:
     """Its lease ended while it looked, and another one holds the row: the fence keeps the first one out."""
-    operation, looks = new(cast), Held(answer(200, []))
-    with answering(settings, looks, answer(200, [])) as api:
-        with meanwhile(lambda: send.send(operation.pk)):
-            assert looks.asked.wait(10)
-            time_passes()
-            (other,) = claim(State.QUEUED)
-            looks.go.set()
-        assert [call.method for call in api.received] == ["GET", "GET"]
+    operation, looks, go = new(cast), Event(), Event()
+    rule = Rule(starting("GET /itcare/actions"), Moment.AFTER, hold(go, looks.set))
+    with before_itcare(upstream, rule), meanwhile(lambda: send.send(operation.pk)):
+        assert looks.wait(10)
+        time_passes()
+        (other,) = claim(State.QUEUED)
+        go.set()
     row = Operation.objects.get()
-    assert (row.state, evidence(row), row.failures) == ("queued", [], 0)
+    assert (row.state, evidence(row), row.failures, upstream.writes()) == ("queued", [], 0, [])
     assert (row.fence, row.lease_until) == (2, other.lease_until)
+    settle_down()
+    judge(upstream)
+    assert (Operation.objects.get().state, posts(upstream)) == ("succeeded", 1)
 
 
 def test_a_sender_killed_before_the_answer_leaves_it_unclear_for_ever_unsent(
@@ -182,33 +191,38 @@ def test_a_sender_killed_before_the_answer_leaves_it_unclear_for_ever_unsent(
     )
 )
 @pytest.mark.parametrize(
-    ("reply", "proof", "end"),
+    ("rules", "proof", "end"),
     [
-        (answer(202, {"id": 7, "status": "IN_PROGRESS"}), ("accepted", 202), ("running", "", 7)),
-        (answer(409), ("refused", 409), ("failed", "refused", None)),
-        (answer(401), ("refused", 401), ("failed", "refused", None)),
+        ([], ("accepted", 202), ("succeeded", "")),
+        ([fault("refuse", status=409)], ("refused", 409), ("failed", "refused")),
+        ([fault("refuse", status=401)], ("refused", 401), ("failed", "refused")),
     ],
     ids=["202", "409", "401"],
 )
 def test_a_late_sender_writes_its_attempt_and_nothing_else(
-    cast: Cast, settings: Settings, reply: bytes, proof: tuple[str, int], end: tuple[str, str, int | None]
+    cast: Cast, upstream: Sandbox, rules: list[dict[str, Any]], proof: tuple[str, int], end: tuple[str, str]
 ) -> None:
     """Held up past its lease, it finds that the row was called unclear; what it knows is evidence for settling."""
-    operation, write = new(cast), Held(reply)
-    looked = answer(200, {"id": 7, "status": "IN_PROGRESS"})
-    with answering(settings, answer(200, []), answer(200, []), write, looked) as api:
-        with meanwhile(lambda: send.send(operation.pk)):
-            assert write.asked.wait(10)
-            time_passes()
-            assert send.lapse() == 1
-            held = Operation.objects.values().get()
-            write.go.set()
-        assert evidence(operation) == [proof]
-        assert Operation.objects.values().get() == held
-        assert held["state"] == "unclear"
-        row = settled(operation)
-        assert (row.state, row.reason, row.upstream_action_id) == end
-    assert [call.method for call in api.received].count("POST") == 1
+    operation, answered, go = new(cast), Event(), Event()
+    upstream.set_faults(*rules)
+    rule = Rule(starting("POST /itcare"), Moment.AFTER, hold(go, answered.set))
+    with before_itcare(upstream, rule), meanwhile(lambda: send.send(operation.pk)):
+        assert answered.wait(10)
+        time_passes()
+        assert send.lapse() == 1
+        held = Operation.objects.values().get()
+        go.set()
+    assert evidence(operation) == [proof]
+    assert Operation.objects.values().get() == held
+    assert held["state"] == "unclear"
+    # Only the number that its answer told leads to the action.
+    upstream.set_faults(fault("hide_newest", times=None, match=LISTS_ACTIONS))
+    row = settled(operation)
+    assert row.upstream_action_id == operation.attempts.get().upstream_action_id
+    settle_down()
+    judge(upstream)
+    row.refresh_from_db()
+    assert (row.state, row.reason, posts(upstream)) == (*end, 1)
 
 
 def test_what_settling_finds_does_not_overwrite_a_proof(cast: Cast, upstream: Sandbox) -> None:

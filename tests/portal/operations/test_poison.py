@@ -11,9 +11,10 @@ from portal.operations.sweep import once
 from tests.browsing import signed_in
 from tests.cast import Cast, queued
 from tests.conftest import as_owner
+from tests.faults.judge import judge, settle_down
 from tests.faults.table import Row, told
 from tests.markup import Page
-from tests.portal.operations.engine import fault, posts, sent, tells, time_passes
+from tests.portal.operations.engine import fault, followed, posts, sent, tells, time_passes
 from tests.sandbox.caller import Caller
 from tests.sandbox_server import Sandbox
 
@@ -66,6 +67,15 @@ def test_sending_goes_past_it(cast: Cast, upstream: Sandbox, settings: Settings)
     assert concern.words.endswith("Something in it cannot be handled (KeyError).")
     page = Page.of(signed_in(cast.approver).get("/attention/").content).one("main")
     assert page.one("h2", id=f"concern-{concern.pk}").text.startswith("Looking at it keeps failing")
+    settle_down()
+    judge(upstream)
+    # The newer portal is back, and knows it.
+    Operation.objects.filter(pk=row.pk).update(kind="create")
+    time_passes()
+    followed(sent(row))
+    settle_down()
+    judge(upstream)
+    assert (states(), posts(upstream)) == ([("succeeded", 0)] * 3, 3)
 
 
 def test_following_goes_past_it(cast: Cast, upstream: Sandbox) -> None:

@@ -19,6 +19,7 @@ from portal.operations.sweep import once
 from sandbox import processes, servers
 from tests.browsing import signed_in
 from tests.cast import Cast, queued
+from tests.faults.judge import judge, settle_down
 from tests.faults.table import Row, told
 from tests.markup import Page
 from tests.portal.operations.engine import everybody_tries, posts, sent
@@ -116,6 +117,9 @@ def test_what_was_sent_after_the_backup_is_shown_and_not_sent_a_second_time(
         assert (holds.held(), Concern.objects.open().count(), continuity.unbroken()) == (None, 0, True)
         again = queued(cast.developer, cast.approver, name=other.name)
         assert (sent(again).state, posts(upstream)) == ("running", 2)
+        settle_down()
+        # The first was written by the database that is lost.
+        judge(upstream, besides=[("create", operation.name)])
 
 
 def test_where_postgresql_tells_less_of_itself_the_database_alone_is_compared(cast: Cast, tmp_path: Path) -> None:

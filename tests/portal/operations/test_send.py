@@ -12,6 +12,7 @@ from portal.inventory.models import Cluster
 from portal.operations.models import Action, ActionMessage, Attempt, Operation, Secret, bound
 from portal.upstream.models import Pause
 from tests.cast import Cast, queued
+from tests.faults.judge import judge, settle_down
 from tests.faults.table import Row, told
 from tests.portal.itcare.scripted import answer
 from tests.portal.operations.engine import (
@@ -266,6 +267,8 @@ def test_a_password_under_a_key_that_was_removed_is_not_sent(cast: Cast, upstrea
     row = sent(operation)
     assert (row.state, row.reason, evidence(row)) == ("failed", "secret_lost", [("not_sent", None)])
     assert (posts(upstream), Secret.objects.count()) == (0, 0)
+    settle_down()
+    judge(upstream)
 
 
 @told(
@@ -283,6 +286,8 @@ def test_a_password_under_a_rotated_key_is_sent_all_the_same(cast: Cast, upstrea
     row = sent(operation)
     (write,) = upstream.writes()
     assert (row.state, write["body"]["admPassword"], Secret.objects.count()) == ("running", TYPED, 0)
+    settle_down()
+    judge(upstream)
 
 
 def test_a_password_of_another_request_does_not_open(cast: Cast, upstream: Sandbox) -> None:

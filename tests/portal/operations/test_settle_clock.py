@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from portal.operations.models import Attempt, Operation
 from tests.cast import Cast, queued
+from tests.faults.judge import judge, settle_down
 from tests.faults.table import Row, told
 from tests.portal.operations.engine import LISTS_ACTIONS, fault, posts, sent, settled
 from tests.sandbox.caller import Caller
@@ -66,6 +67,8 @@ def test_the_new_action_is_found(cast: Cast, clocks: Sandbox) -> None:
     row, older = lost(cast, clocks, "drop")
     row = settled(row)
     assert (row.state, row.upstream_action_id, posts(clocks)) == ("running", older + 1, 2)
+    settle_down()
+    judge(clocks, besides=[("create", row.name)])
 
 
 def test_the_cluster_that_was_made_is_found(cast: Cast, clocks: Sandbox) -> None:

@@ -14,6 +14,7 @@ from portal.operations import settle
 from portal.operations.models import Action, Attempt, Concern, Operation
 from portal.operations.states import Reason, State
 from tests.cast import Cast
+from tests.faults.judge import judge, settle_down
 from tests.faults.table import Row
 from tests.faults.table import told as tells_of
 from tests.portal.operations.engine import (
@@ -270,6 +271,8 @@ def test_the_clock_of_the_portal_neither_shortens_nor_lengthens_the_grace(
         assert (settled(row).message, concerns()) == (NOT_YET, [])
         time_passes(settings.SETTLE_GRACE_SECONDS / 2)
         assert (settled(row).message, concerns()) == (A_PERSON, [("nothing_found", [], "")])
+    settle_down()
+    judge(upstream)
 
 
 @pytest.mark.parametrize(("answer", "state"), [("drop", "unclear"), ("empty", "running")])
