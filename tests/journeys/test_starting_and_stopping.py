@@ -45,7 +45,7 @@ CAMPAIGN = ("as one would", "the worker before its broker", "the sweep before it
         "Processes that are killed, frozen or stopped",
         "any order of starting",
         "PostgreSQL, Redis, worker, sweep and web are started in four orders",
-        "each waits for what it needs, and says so in its log without a traceback",
+        "each waits for what it needs, and no log has a traceback",
         "nothing out of the ordinary",
     )
 )
