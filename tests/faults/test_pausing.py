@@ -1,7 +1,7 @@
 """ITCare asks for a pause, or refuses the account: nobody asks it for anything meanwhile, and then all goes on."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +22,7 @@ from tests.faults.framing import Message
 from tests.faults.judge import judge, settle_down
 from tests.faults.proxy import Moment, before_itcare
 from tests.faults.table import Row, told
+from tests.faults.transactions import CAMPAIGN
 from tests.markup import Page
 from tests.portal.operations.engine import LISTS_ACTIONS, at_once, database_clock, fault, posts, sent, time_passes
 from tests.sandbox_server import Sandbox
@@ -88,6 +89,15 @@ READS = {
     "503 with Retry-After": asks_for_a_pause(503, AWAY, says=True),
     "503 without Retry-After": asks_for_a_pause(503, AWAY, says=False),
 }
+
+
+# The others are of the campaign.
+TELLING = {"401 always", "429 without Retry-After", "503 with Retry-After"}
+
+
+def each(cases: Mapping[str, Case]) -> list[Any]:
+    """Their names, for every run or for the campaign."""
+    return [pytest.param(name, marks=() if name in TELLING else CAMPAIGN) for name in cases]
 
 
 class Asked:
@@ -168,7 +178,7 @@ def end_well(upstream: Sandbox, writes: int) -> None:
         for name, case in WRITES.items()
     )
 )
-@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("name", each(WRITES))
 def test_a_write_is_refused_for_now(cast: Cast, upstream: Sandbox, name: str) -> None:
     case = WRITES[name]
     operation = queued(cast.developer, cast.approver)
@@ -198,7 +208,7 @@ def test_a_write_is_refused_for_now(cast: Cast, upstream: Sandbox, name: str) ->
         for name, case in READS.items()
     )
 )
-@pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize("name", each(READS))
 def test_a_read_is_refused_for_now(cast: Cast, upstream: Sandbox, name: str) -> None:
     case = READS[name]
     sent(queued(cast.developer, cast.approver))

@@ -5,10 +5,14 @@ import subprocess
 import time
 
 import pytest
+from django.db.models import F
 
 from portal.celery import app
+from portal.operations.heartbeat import STALE, WORKER
+from portal.operations.models import Heartbeat
 from portal.operations.states import State
 from portal.watchdog import Patience
+from tests.browsing import banners
 from tests.cast import Cast
 from tests.faults.outside import end_and_judge
 from tests.faults.table import Row, told
@@ -17,6 +21,7 @@ from tests.running_portal import RunningPortal
 from tests.sandbox_server import Sandbox, until
 
 DEAF_SECONDS = 2.0
+NOBODY = "No worker answers: approved requests are carried out all the same, but slower."
 
 
 @pytest.fixture
@@ -46,11 +51,11 @@ def deafen(broker: str, worker: subprocess.Popen[bytes]) -> None:
         "a worker that is alive and deaf",
         "it is told to consume no more, and still answers pings",
         "its watchdog ends it, the next one does the work",
-        "No worker answers: approved requests are carried out all the same, but slower.",
+        f"A banner, when nothing was heard of any for {STALE.seconds} seconds: {NOBODY}",
     )
 )
 def test_a_deaf_worker_ends_and_the_next_one_does_the_work(
-    quick: RunningPortal, upstream: Sandbox, broker: str
+    quick: RunningPortal, running_cast: Cast, upstream: Sandbox, broker: str
 ) -> None:
     worker = quick.start_worker()
     quick.start_sweep()
@@ -61,6 +66,8 @@ def test_a_deaf_worker_ends_and_the_next_one_does_the_work(
     assert "this worker has taken none" in quick.log()
     operation.refresh_from_db()
     assert operation.state == State.QUEUED
+    Heartbeat.objects.filter(name=WORKER).update(at=F("at") - STALE)
+    assert NOBODY in banners(running_cast.developer)
     quick.start_worker()
     comes_to(operation, State.SUCCEEDED)
     assert [body["name"] for body in ordered(upstream)] == ["before01", "waits01"]
