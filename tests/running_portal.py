@@ -37,11 +37,19 @@ ANSWER_SECONDS = 2.0
 
 @dataclass
 class RunningPortal:
-    """Starts the portal's processes, each as often as wanted, and ends them."""
+    """Starts the portal's processes, each as often as wanted, and ends them.
+
+    Attributes:
+        environment: What they are started with.
+        logs: The folder where they write.
+        address: The newest web server's.
+        code: Where their code is.
+    """
 
     environment: dict[str, str]
     logs: Path
     address: str = ""
+    code: Path = ROOT
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start_web(self) -> str:
@@ -69,7 +77,7 @@ class RunningPortal:
         """Run a command of manage.py to its end."""
         command = commands.of_this_python(("python", "manage.py", *arguments))
         return subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=self.code, env=self.environment, capture_output=True, text=True, timeout=60, check=False
         )
 
     def log(self) -> str:
@@ -91,7 +99,7 @@ class RunningPortal:
     def _start(self, name: str, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
         with (self.logs / f"{name}{len(self._running)}.log").open("wb") as log:
             process = processes.start(
-                commands.of_this_python(command), output=log, cwd=ROOT, environment=self.environment
+                commands.of_this_python(command), output=log, cwd=self.code, environment=self.environment
             )
         self._running.append(process)
         return process
