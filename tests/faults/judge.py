@@ -28,7 +28,7 @@ from portal.operations.states import ENDED, UNSENT, Proof, Reason, State
 from portal.operations.sweep import Job, once
 from portal.upstream.models import Token
 from tests.faults.asked import Asked
-from tests.faults.figures import Verdict
+from tests.faults.figures import EVERYTHING, Verdict
 from tests.portal.operations.engine import time_passes
 from tests.sandbox_server import Sandbox
 
@@ -115,8 +115,8 @@ def judge(upstream: Sandbox, *, besides: Iterable[Aim] = ()) -> None:
     Raises:
         AssertionError: something does not, with a sentence for each.
     """
-    Asked.once_more()
     found = list(problems(upstream, besides=besides))
+    Asked.once_more(figures_of(found) if EVERYTHING else None)
     assert found == [], "\n".join(found)
 
 
@@ -146,6 +146,22 @@ def problems(upstream: Sandbox, about: Operation | None = None, *, besides: Iter
     yield from _nothing_stuck()
     yield from _no_secret_left()
     yield from verify().problems
+
+
+def figures_of(found: Iterable[str]) -> dict[str, float]:
+    """What came of all operations that there are, in figures, with the problems that were found."""
+    told = list(found)
+    entries = Entry.objects.filter(subject_type="operation", verb="operation.unclear")
+    unclear = set(map(int, entries.values_list("subject_id", flat=True)))
+    people = Q(settled_by__isnull=False) | ~Q(state__in=ENDED)
+    by_a_person = set(Operation.objects.filter(people).values_list("pk", flat=True))
+    return {
+        "unclear": len(unclear),
+        "settled by itself": len(unclear - by_a_person),
+        "by a person": len(by_a_person),
+        "lost": sum(problem.startswith("lost") for problem in told),
+        "doubled": sum(problem.startswith("doubled") for problem in told),
+    }
 
 
 def verdict_on(operation: Operation, upstream: Sandbox) -> Verdict:

@@ -44,7 +44,8 @@ def judge_deployment(deployment: Deployment) -> dict[str, float]:
         text=True,
         check=False,
     )
+    told = judged.stdout.splitlines()
+    figures: dict[str, float] = json.loads(told[0]) if told else {}
+    Asked.once_more(figures)
     assert judged.returncode == 0, f"{judged.stdout}\n{judged.stderr}"
-    Asked.once_more()
-    figures: dict[str, float] = json.loads(judged.stdout.splitlines()[0])
     return figures

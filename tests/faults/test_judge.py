@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,8 @@ from portal.upstream.client import client
 from tests.cast import Cast, queued, sending
 from tests.faults.campaign import PARTS, TESTS
 from tests.faults.figures import Figures, Verdict
-from tests.faults.judge import judge, problems, settle_down, verdict_on
+from tests.faults.judge import figures_of, judge, problems, settle_down, verdict_on
+from tests.faults.test_table import TELLING
 from tests.portal.audit.tampering import tamper
 from tests.portal.catalog.asking import TARGET, approved, placed
 from tests.sandbox.caller import Caller
@@ -239,11 +241,23 @@ def test_the_figures_count_verdicts() -> None:
     }
 
 
+def test_the_figures_tell_what_came_of_all_operations(cast: Cast, carried_out: Operation) -> None:
+    def figures(*found: str) -> list[float]:
+        return list(figures_of(found).values())
+
+    assert figures() == [0, 0, 0, 0, 0]
+    logged(carried_out, "operation.unclear")
+    assert figures("lost: it", "doubled: it", "doubled: that", "odd") == [1, 1, 0, 1, 2]
+    row(carried_out, settled_by=cast.approver)
+    assert figures() == [1, 0, 1, 0, 0]
+
+
 def test_every_fault_has_its_part_in_the_campaign() -> None:
     named = [name for part in PARTS for name in part.files]
     files = [*TESTS.rglob("test_*.py")]
     left = {file for file in files if "mark.campaign" in file.read_text(encoding="utf-8") and file.name not in OWN}
-    wanted = {file for file in files if file.parent.name == "faults" and file.name not in OWN} | left
+    telling = {Path(module.__file__ or "") for module in TELLING}
+    wanted = {file for file in files if file.parent.name == "faults" and file.name not in OWN} | left | telling
     assert sorted(named) == sorted(str(file.relative_to(TESTS)) for file in wanted)
 
 
