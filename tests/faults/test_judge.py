@@ -246,7 +246,8 @@ def test_the_figures_tell_what_came_of_all_operations(cast: Cast, carried_out: O
         return list(figures_of(found).values())
 
     assert figures() == [0, 0, 0, 0, 0]
-    logged(carried_out, "operation.unclear")
+    with transaction.atomic():
+        logged(carried_out, "operation.unclear")
     assert figures("lost: it", "doubled: it", "doubled: that", "odd") == [1, 1, 0, 1, 2]
     row(carried_out, settled_by=cast.approver)
     assert figures() == [1, 0, 1, 0, 0]
