@@ -243,8 +243,8 @@ class Portal(Playing):
         self.nothing_twice()
         self._count()
         for concern in self._concerns():
-            done = self._done(concern.operation)
-            assert self._deal(concern, acts.Act.DONE if done else acts.Act.FAILED), concern
+            found_out = {True: acts.Act.DONE, False: acts.Act.FAILED, None: acts.Act.RELEASE}
+            assert self._deal(concern, found_out[self._done(concern.operation)]), concern
         self._nothing_lost()
 
     def _calm_down(self) -> None:
