@@ -15,10 +15,17 @@ ANSWER_SECONDS = 10.0
 
 @dataclass
 class Form:
-    """A form as the page has it, with what would be sent if nobody touched it."""
+    """A form as the page has it.
+
+    Attributes:
+        action: Where it leads.
+        fields: What would be sent if nobody touched it.
+        choices: Names of what can be ticked besides.
+    """
 
     action: str
     fields: dict[str, str] = field(default_factory=dict)
+    choices: set[str] = field(default_factory=set)
 
 
 class _Forms(HTMLParser):
@@ -40,7 +47,9 @@ class _Forms(HTMLParser):
             fields[self._select] = value
         elif tag == "textarea":
             fields[name] = ""
-        elif tag == "input" and (given.get("type") not in {"radio", "checkbox"} or "checked" in given):
+        elif tag == "input" and given.get("type") in {"radio", "checkbox"} and "checked" not in given:
+            self.forms[-1].choices.add(name)
+        elif tag == "input":
             fields[name] = value
 
 
@@ -72,7 +81,8 @@ class PlainBrowser:
         reader = _Forms(self.answer.url)
         reader.feed(self.answer.text)
         form = next(form for form in reader.forms if urlsplit(form.action).path == action)
-        assert typed.keys() <= form.fields.keys(), typed.keys() - form.fields.keys()
+        unknown = typed.keys() - form.fields.keys() - form.choices
+        assert not unknown, unknown
         return self._take("POST", form.action, {**form.fields, **typed})
 
     @property

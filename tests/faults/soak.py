@@ -20,6 +20,7 @@ from tests.faults.switches import ON_READS, ON_WRITES
 from tests.journeys.deployment import Deployment
 from tests.journeys.ways import ANSWERS
 from tests.plain_browser import PlainBrowser
+from tests.portal.catalog.asking import ago
 from tests.running_portal import kill
 from tests.sandbox_server import until
 
@@ -51,12 +52,16 @@ CHANGES: dict[str, dict[str, str]] = {
     "enable_ha": {"replication_lag": "33"},
     "update_patch_party": {"excluded": "true", "exclusion_reason": "We patch it."},
     "install_extension": {"dbname": "postgres", "extensions": "hstore"},
+    "start": {},
+    "upgrade": {"target_version": "17"},
+    "restore": {"stop": "BEFORE"},
 }
 # Where the name is typed once more.
-NAMED = ("delete",)
+NAMED = ("delete", "restore")
 FREE = """
-    SELECT cluster_id, name FROM operations_operation
-    WHERE kind = 'create' AND state = 'succeeded' AND cluster_id IS NOT NULL ORDER BY id DESC LIMIT 10
+    SELECT cluster_id, its.name, its.upstream_id FROM operations_operation AS row
+    JOIN inventory_cluster AS its ON its.id = row.cluster_id
+    WHERE kind = 'create' AND state = 'succeeded' ORDER BY row.id DESC LIMIT 10
 """
 # Settings under which what takes hours shows within a soak.
 QUICK = {
@@ -186,12 +191,14 @@ class Soak:
                 both = None
 
     def _ask(self, developer: PlainBrowser, approver: PlainBrowser, number: int, chance: random.Random) -> None:
-        clusters = self.deployment.rows(FREE)
+        clusters, kind = self.deployment.rows(FREE), "create"
         if clusters and chance.random() < SOMETIMES:
-            pk, name = chance.choice(clusters)
+            pk, name, _ = chance.choice(clusters)
             kind = chance.choice(list(CHANGES))
             developer.open(f"/requests/new/{kind}/?cluster={pk}")
             typed = {"confirm_name": name} if kind in NAMED else {}
+            if kind == "restore":
+                typed |= {"source_id": str(chance.choice(clusters)[2]), "timestamp": ago(hours=1)}
             developer.send(f"/requests/new/{kind}/", reason="A soak.", **typed, **CHANGES[kind])
         else:
             developer.open("/requests/new/create/")
@@ -200,6 +207,7 @@ class Soak:
         developer.send(f"{change}submit/")
         approver.open(change)
         approver.send(f"{change}approve/", comment="Agreed.")
+        self._count(f"approved: {kind}")
 
     # --- afterwards ----------------------------------------------------------------------------------------------
 
