@@ -10,7 +10,9 @@ from django.db.models.functions import Lower
 
 from portal import itcare
 from portal.inventory.models import Cluster
+from portal.operations import released
 from portal.operations.actions import note
+from portal.operations.acts import perhaps_executed
 from portal.operations.concerns import raise_concern
 from portal.operations.locks import lock
 from portal.operations.models import Action, Attempt, Concern, Continuity, Operation, Situation
@@ -81,9 +83,26 @@ def tell(actions: Iterable[itcare.Action], *, about: Operation | None = None) ->
         for subject, those, rows in found:
             operation = subject if isinstance(subject, Operation) else None
             cluster = subject if isinstance(subject, Cluster) else None
+            if operation is not None:
+                _stop(operation, those, rows)
             raise_concern(
                 Situation.UNKNOWN_ACTION, words(those, operation), operation=operation, cluster=cluster, actions=rows
             )
+
+
+def _stop(operation: Operation, actions: list[itcare.Action], rows: Collection[Action]) -> None:
+    """Take back what people have said so far of a locked operation: they had not seen these actions.
+
+    One that may have been executed before, and that they released, is looked for again as if they had not.
+    """
+    queued = Operation.objects.filter(pk=operation.pk, state=State.QUEUED)
+    if queued.exists() and perhaps_executed(operation.attempts.all()):
+        released.take_back(operation, actions, released.NOT_REMEMBERED)
+        return
+    asked = Concern.objects.open().filter(operation=operation, situation=Situation.UNKNOWN_ACTION)
+    told = Action.objects.filter(concerns__in=asked)
+    if not {row.pk for row in rows} <= set(told.values_list("pk", flat=True)):
+        queued.update(released_by=None, also_released_by=None, released_at=None)
 
 
 def doubt(operation: Operation, listed: itcare.Actions) -> str:
@@ -110,7 +129,7 @@ def words(actions: list[itcare.Action], operation: Operation | None) -> str:
     said = f"ITCare did something for the portal's account that the portal does not remember: {told}."
     if operation is None:
         return said
-    return f"{said} It may be this operation, sent already: if so, cancel it. It is not sent until somebody decides."
+    return f"{said} It may be this operation, sent already: if so, adopt it. It is not sent until somebody decides."
 
 
 def _title(action: itcare.Action) -> str:
