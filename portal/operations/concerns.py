@@ -94,10 +94,7 @@ def same_action(operation: Operation, number: int) -> bool:
     """Say that ITCare named an action for the operation that carries out another one; answers whether that was new."""
     row = Action.objects.filter(upstream_id=number).select_related("operation").first()
     other = (row and row.operation) or Operation.objects.filter(upstream_action_id=number).first()
-    whose = f"operation {other.pk}" if other else "another operation"
-    if other and other.service_id == operation.service_id:
-        # Who decides about one service need not know what is asked for another.
-        whose += f", {other}"
+    whose = told_to(operation, other) if other else "another operation"
     words = (
         f"ITCare accepted this operation and named action {number} for it, but that action carries out {whose}. "
         "ITCare gave one number to two calls, and the number does not tell whether this one is being done. "
@@ -108,6 +105,12 @@ def same_action(operation: Operation, number: int) -> bool:
     )
     rows = [*([row] if row else []), *noted(operation)]
     return raise_concern(Situation.SAME_ACTION, words, operation=operation, actions=rows)
+
+
+def told_to(operation: Operation, other: Operation) -> str:
+    """What the words about an operation call another one: who sees one service need not know what another asks for."""
+    known = other.service_id == operation.service_id
+    return f"operation {other.pk}, {other}" if known else f"operation {other.pk}"
 
 
 def name_too(situation: Situation, operation: Operation, actions: Sequence[Action]) -> None:

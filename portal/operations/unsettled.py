@@ -56,10 +56,10 @@ class Person:
         return cls(Situation.SEVERAL_FIT, message, f"{_listed(sight.fitting)}.", sight.fitting)
 
     @classmethod
-    def claimed_twice(cls, sight: Sight, rivals: Sequence[Operation]) -> Self:
+    def claimed_twice(cls, operation: Operation, sight: Sight, rivals: Sequence[Operation]) -> Self:
         """Ask whose an action is, where an earlier operation ended without its own."""
         message = "An action of ITCare fits this and an earlier operation: a person must say whose it is."
-        whose = ", ".join(f"operation {rival.pk}, {rival}" for rival in rivals[:3])
+        whose = ", ".join(concerns.told_to(operation, rival) for rival in rivals[:3])
         evidence = f"{_listed(sight.fitting)}. It fits {whose} too, which ended without its action."
         return cls(Situation.SEVERAL_FIT, message, evidence, sight.fitting)
 
