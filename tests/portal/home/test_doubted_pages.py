@@ -14,6 +14,7 @@ from tests.sandbox_server import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+WAITS = "It waits: somebody has to decide whether it was sent already."
 SEND_NOW = (
     "You found out that this operation was not sent before: none of the actions named here is its own. "
     "The portal checks everything afresh and sends it."
@@ -64,3 +65,30 @@ def test_two_people_who_type_the_name_send_it(cast: Cast, upstream: Sandbox) -> 
     assert "On its way to ITCare: Restore" in page_of(second, "/attention/").text
     time_passes()
     assert (sent(row).state, len(upstream.writes()), Concern.objects.open().count()) == ("running", 1, 0)
+
+
+def test_the_operation_says_that_it_waits_for_a_decision(cast: Cast, upstream: Sandbox) -> None:
+    row, concern = doubted(cast, upstream)
+    told = (
+        f"{WAITS} {concern.words} "
+        "It does not go on by itself. You can cancel it: then it is not sent, and what ITCare did stays."
+    )
+    for address in (row.get_absolute_url(), row.change.get_absolute_url()):
+        assert page_of(signed_in(cast.developer), address).one(id="outcome").text == told
+
+
+def test_who_cancels_it_is_told_that_it_may_have_been_sent(cast: Cast, upstream: Sandbox) -> None:
+    row, concern = doubted(cast, upstream)
+    browser = signed_in(cast.developer)
+    assert browser.post(f"{row.get_absolute_url()}cancel/").status_code == 303
+    said = (
+        "It is not sent from here on. It may have been sent before: ITCare's action 90001 may be its own. "
+        "Look at the cluster before you ask again."
+    )
+    page = page_of(browser, row.get_absolute_url())
+    assert f"Cancelled: {row.title}. {said}" in page.text
+    told = f"It was cancelled. Cancelled by developer@example.com. {said} Ask again if it is wanted after all."
+    assert page.one(id="outcome").text == told
+    time_passes()
+    concern.refresh_from_db()
+    assert (sent(row).state, upstream.writes(), concern.closed_by) == ("cancelled", [], cast.developer)
