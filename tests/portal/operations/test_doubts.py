@@ -7,12 +7,15 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from portal import itcare
-from portal.operations import acts, unknown
+from portal.operations import acts, telling, unknown
 from portal.operations.acts import Act
 from portal.operations.models import Action, Concern, Operation, Situation
 from portal.operations.resolve import NotAllowedError, NotPossibleError
 from portal.operations.states import State
 from tests.cast import Cast, queued
+from tests.faults.judge import judge, settle_down
+from tests.faults.table import Row
+from tests.faults.table import told as tells_of
 from tests.portal.catalog.asking import SOURCE, TARGET, approved, placed
 from tests.portal.operations.deciding import WHY, acted, entries, offered
 from tests.portal.operations.engine import followed, posts, sent, tells, time_passes
@@ -84,9 +87,23 @@ def sent_later(row: Operation) -> Operation:
     return sent(row)
 
 
+@tells_of(
+    Row(
+        "ITCare's actions",
+        "one that the portal does not remember, on the name of what waits to be sent",
+        "the list tells of it just before a restore, or a delete, is sent",
+        "it is not sent until a person adopts that action, or two say that it is not its own, with the name typed",
+        "It waits: somebody has to decide whether it was sent already. *Needs a person*: ITCare did something for the "
+        "portal that the portal does not remember",
+    )
+)
 @pytest.mark.parametrize("kind", ["restore", "delete"])
 def test_what_destroys_data_is_let_go_by_two(cast: Cast, upstream: Sandbox, kind: str) -> None:
     row, concern = doubted(cast, upstream, kind)
+    assert str(concern) == "ITCare did something for the portal that the portal does not remember"
+    told_now = telling.of(row)
+    assert told_now is not None
+    assert told_now.title == "It waits: somebody has to decide whether it was sent already."
     assert list(offered(concern, cast.approver)) == ["adopt", "failed", "send_now"]
     with pytest.raises(NotPossibleError):
         acted(Act.NOTED, concern, cast.approver)
@@ -105,6 +122,10 @@ def test_what_destroys_data_is_let_go_by_two(cast: Cast, upstream: Sandbox, kind
     assert (concern.closed_by, concern.outcome) == (cast.administrator, f"Not its own, sent now: {WHY}")
     assert entries()[-1] == ("operation.let_go", "admin@example.com", {"why": WHY, "first": "approver@example.com"})
     assert (sent_later(row).state, len(upstream.writes())) == ("running", 1)
+    upstream.set_faults()
+    settle_down()
+    judge(upstream)
+    assert (Operation.objects.get().state, len(upstream.writes())) == ("succeeded", 1)
 
 
 def test_who_asked_does_not_agree_as_the_second(cast: Cast, upstream: Sandbox) -> None:
