@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from portal.accounts.models import User
 from portal.audit.record import record
 from portal.inventory.models import Cluster
-from portal.operations.fitting import noted
+from portal.operations.fitting import MOST_NOTED, noted
 from portal.operations.locks import lock
 from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
 
@@ -114,11 +114,17 @@ def told_to(operation: Operation, other: Operation) -> str:
 
 
 def name_too(situation: Situation, operation: Operation, actions: Sequence[Action]) -> None:
-    """Let an open concern name these actions besides those that it names already."""
+    """Let an open concern name these actions besides those that it names already; of many the last of these give way.
+
+    An action of another operation stays: it is what the concern is about.
+    """
     for concern in Concern.objects.open().filter(operation=operation, situation=situation).select_for_update():
-        known = set(concern.actions.values_list("pk", flat=True))
-        if any(action.pk not in known for action in actions):
-            concern.actions.add(*actions)
+        known = list(concern.actions.all())
+        taken = {action.pk for action in known if action.operation_id not in {None, operation.pk}}
+        free = dict.fromkeys(action.pk for action in (*actions, *known) if action.pk not in taken)
+        named = taken | set(list(free)[:MOST_NOTED])
+        if named != {action.pk for action in known}:
+            concern.actions.set(named)
             Concern.objects.filter(pk=concern.pk).update(changed_at=Now())
 
 

@@ -21,7 +21,7 @@ from portal.inventory import waiting
 from portal.inventory.models import Cluster
 from portal.operations import concerns
 from portal.operations.actions import note, tie
-from portal.operations.fitting import Sight
+from portal.operations.fitting import MOST_NOTED, Sight
 from portal.operations.leases import look_again
 from portal.operations.locks import lock_own
 from portal.operations.models import PORTAL, TO_DECIDE, Action, Attempt, Concern, Operation, Situation
@@ -192,12 +192,13 @@ def ask(operation: Operation, person: Person) -> None:
 
 
 def show(operation: Operation, sight: Sight) -> None:
-    """Let a person who is asked whose action ITCare named adopt what else is seen on the name.
+    """Let a person who is asked whose action ITCare named adopt what else is seen on the name: what fits comes first.
 
     Raises:
         LostRaceError: another has the row.
     """
-    seen = [*sight.fitting, *sight.others]
+    newest = partial(sorted, key=lambda action: action.id, reverse=True)
+    seen = [*newest(sight.fitting), *newest(sight.others)][:MOST_NOTED]
     if seen and Concern.objects.open().filter(operation=operation, situation=Situation.SAME_ACTION).exists():
         rows: list[Action] = []
         with _deciding(operation, lambda: rows.extend(map(_noted, seen))):
