@@ -104,9 +104,7 @@ def cancel(request: Request, operation_id: int) -> HttpResponse:
     try:
         said = cancelling.cancel(operation, request.user)
     except LostRaceError:
-        waits = _get(request, operation_id).state == State.QUEUED
-        sent = "It is no longer waiting: what was sent to ITCare cannot be taken back."
-        return _not_done(request, operation, cancelling.SENT_BEFORE if waits else sent)
+        return _not_done(request, operation, cancelling.too_late(_get(request, operation_id)))
     messages.success(request, f"Cancelled: {operation.title}. {said}")
     return SeeOther(operation.get_absolute_url())
 

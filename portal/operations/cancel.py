@@ -39,6 +39,17 @@ def why_not(operation: Operation, user: User) -> str:
     return ""
 
 
+def too_late(operation: Operation) -> str:
+    """Why it cannot be cancelled any more, as it is now."""
+    if operation.state == State.QUEUED:
+        return SENT_BEFORE
+    if operation.state == State.CANCELLED:
+        return f"It is cancelled already. {operation.message}"
+    if operation.state == State.FAILED:
+        return f"It has failed already. {operation.message}"
+    return "It is no longer waiting: what was sent to ITCare cannot be taken back."
+
+
 def cancel(operation: Operation, user: User) -> str:
     """End a queued operation that is not sent from here on; answers what can be said of what was sent, in a sentence.
 
