@@ -205,6 +205,9 @@ def _follow(operation: Operation, user: User, number: int, why: str) -> None:
     known: dict[str, Any] = {
         "upstream_action_id": number,
         "missed_at": None,
+        # Why another action had been taken for its own says nothing of this one; the audit log keeps it.
+        "evidence": "",
+        "found_at": None,
         "settled_by": user,
         "message": message,
         "failures": 0,
