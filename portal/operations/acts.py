@@ -111,7 +111,8 @@ def offers(concern: Concern, user: User, now: datetime | None = None) -> list[Of
     if candidates(concern) and _adoptable(concern, operation):
         found.append(Offer(Act.ADOPT, SENT_ALREADY if doubted else MEANINGS[Act.ADOPT]))
     if operation.state == State.QUEUED:
-        found.append(Offer(Act.FAILED, MEANINGS[Act.FAILED] if doubted or sent_before else NEVER_QUEUED))
+        perhaps = sent_before or any(map(in_doubt, operation.concerns.all()))
+        found.append(Offer(Act.FAILED, MEANINGS[Act.FAILED] if perhaps else NEVER_QUEUED))
     elif operation.state in {State.UNCLEAR, State.RUNNING}:
         found += [Offer(act, MEANINGS[act]) for act in (Act.DONE, Act.FAILED)]
     if operation.state == State.UNCLEAR:
@@ -129,7 +130,8 @@ def offers(concern: Concern, user: User, now: datetime | None = None) -> list[Of
 def in_doubt(concern: Concern) -> bool:
     """Whether it keeps an operation from being sent that may have been sent already: closing it lets the write go."""
     operation = concern.operation
-    return bool(operation and operation.state == State.QUEUED and concern.situation == Situation.UNKNOWN_ACTION)
+    waits = operation is not None and operation.state == State.QUEUED
+    return waits and concern.closed_at is None and concern.situation == Situation.UNKNOWN_ACTION
 
 
 def perhaps_executed(attempts: Iterable[Attempt]) -> bool:

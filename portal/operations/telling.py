@@ -99,7 +99,7 @@ def outcome(operation: Operation, attempts: Sequence[Attempt], concerns: Iterabl
         concerns: What people were asked about it.
     """
     for concern in concerns:
-        if concern.closed_at is None and in_doubt(concern):
+        if in_doubt(concern):
             return _doubted(operation, attempts, concern)
     told = _TOLD.get(State(operation.state))
     return told(operation, attempts) if told else None

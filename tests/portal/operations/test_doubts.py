@@ -12,6 +12,7 @@ from portal.operations.acts import Act
 from portal.operations.models import Action, Concern, Operation, Situation
 from portal.operations.resolve import NotAllowedError, NotPossibleError
 from portal.operations.states import State
+from portal.operations.watch import watch
 from tests.cast import Cast, queued
 from tests.faults.judge import judge, settle_down
 from tests.faults.table import Row
@@ -197,3 +198,22 @@ def test_what_people_released_is_looked_for_again(cast: Cast) -> None:
     assert (row.state, row.released_by, named(row)) == ("unclear", None, [90_001])
     assert row.message == "It was not sent again: ITCare shows action 90001, which the portal does not remember."
     assert "send_now" not in offered(Concern.objects.get(), cast.approver)
+
+
+def test_what_waits_for_long_in_doubt_is_not_said_to_be_unsent(cast: Cast, upstream: Sandbox) -> None:
+    row, concern = doubted(cast, upstream)
+    Operation.objects.update(queued_at=Now() - timedelta(hours=5))
+    watch()
+    assert list(Concern.objects.all()) == [concern]
+    # Where that was told before the doubt, calling it off says no more than is known.
+    other = concern_of(row, situation=Situation.UNREACHABLE)
+    (offer,) = acts.offers(other, cast.approver)
+    assert (offer.act, offer.means) == (Act.FAILED, acts.MEANINGS[Act.FAILED])
+    for person in (cast.approver, cast.administrator):
+        acted(Act.SEND_NOW, concern, person)
+    (offer,) = acts.offers(Concern.objects.get(pk=other.pk), cast.approver)
+    assert offer.means == acts.NEVER_QUEUED
+    Concern.objects.filter(pk=other.pk).delete()
+    watch()
+    assert named(row) == []
+    assert list(Concern.objects.open().values_list("situation", flat=True)) == ["unreachable"]
