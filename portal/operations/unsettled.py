@@ -202,7 +202,8 @@ def show(operation: Operation, sight: Sight) -> None:
     if seen and Concern.objects.open().filter(operation=operation, situation=Situation.SAME_ACTION).exists():
         rows: list[Action] = []
         with _deciding(operation, lambda: rows.extend(map(_noted, seen))):
-            concerns.name_too(Situation.SAME_ACTION, operation, rows)
+            place = {action.id: place for place, action in enumerate(seen)}
+            concerns.name_too(Situation.SAME_ACTION, operation, sorted(rows, key=lambda row: place[row.upstream_id]))
 
 
 def not_read(operation: Operation, why: str, fitting: Sequence[itcare.Action] = ()) -> None:
