@@ -34,10 +34,16 @@ ROUTES: Final = {
     Act.DONE: "mark_done",
     Act.FAILED: "mark_failed",
     Act.SEND: "send_again",
+    Act.SEND_NOW: "send_now",
     Act.RELEASE: "release_cluster",
     Act.NOTED: "note_concern",
 }
-DANGEROUS: Final = (Act.SEND, Act.RELEASE)
+# Acts after which it is sent, unless somebody else has to agree: with what is said then.
+SENDS: Final = {
+    Act.SEND: (resolve.send_again, "On its way to ITCare once more"),
+    Act.SEND_NOW: (resolve.send_now, "On its way to ITCare"),
+}
+DANGEROUS: Final = (Act.SEND, Act.SEND_NOW, Act.RELEASE)
 
 
 @require_safe
@@ -113,6 +119,13 @@ def send_again(request: Request, concern_id: int) -> HttpResponse:
 
 @form_of("concern")
 @signed_in
+def send_now(request: Request, concern_id: int) -> HttpResponse:
+    """Say that it was not sent before, and may be sent."""
+    return _act(request, concern_id, Act.SEND_NOW)
+
+
+@form_of("concern")
+@signed_in
 def release_cluster(request: Request, concern_id: int) -> HttpResponse:
     """Give up without knowing."""
     return _act(request, concern_id, Act.RELEASE)
@@ -151,9 +164,10 @@ def _do(act: Act, concern: Concern, request: Request, form: ActForm) -> str:
     if act == Act.ADOPT:
         resolve.adopt(concern, request.user, why, seen=seen, action=form.cleaned_data["action"])
         return "Adopted, and followed from now on"
-    if act == Act.SEND:
-        queued = resolve.send_again(concern, request.user, why, seen=seen)
-        return "On its way to ITCare once more" if queued else "You are the first of two; somebody else has to agree"
+    if act in SENDS:
+        does, said = SENDS[act]
+        goes = does(concern, request.user, why, seen=seen)
+        return said if goes else "You are the first of two; somebody else has to agree"
     if act == Act.NOTED:
         resolve.note(concern, request.user, why, seen=seen)
     else:

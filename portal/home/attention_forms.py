@@ -47,7 +47,7 @@ class AdoptForm(ActForm):
 
 
 class SendForm(ActForm):
-    """Sending again wants the cluster's name typed."""
+    """Sending again, or in doubt, wants the cluster's name typed."""
 
     confirm_name = forms.CharField(
         label="Name of the cluster, to be sure",
@@ -74,7 +74,7 @@ class LetGoForm(ReasonForm):
     hold = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
 
-FORMS: Final[dict[Act, type[ActForm]]] = {Act.ADOPT: AdoptForm, Act.SEND: SendForm}
+FORMS: Final[dict[Act, type[ActForm]]] = {Act.ADOPT: AdoptForm, Act.SEND: SendForm, Act.SEND_NOW: SendForm}
 
 
 def form_of_act(act: Act, concern: Concern, data: Any = None) -> ActForm:  # noqa: ANN401 - what Django takes

@@ -73,7 +73,7 @@ def detail(request: Request, operation_id: int) -> HttpResponse:
         "change": change,
         "entries": timeline(operation, change, decision, records),
         "matters": [each for each in concerns if each.closed_at is None],
-        "outcome": telling.outcome(operation, records.attempts),
+        "outcome": telling.outcome(operation, records.attempts, concerns),
         "evidence": telling.evidence(operation, records.attempts, records.actions),
         "usual": span,
         "share": _share(operation, span[1].total_seconds()) if span else None,
@@ -102,12 +102,10 @@ def cancel(request: Request, operation_id: int) -> HttpResponse:
     if why_not := cancelling.why_not(operation, request.user):
         _refuse("operation.cancel", operation, request.user, why_not)
     try:
-        cancelling.cancel(operation, request.user)
+        said = cancelling.cancel(operation, request.user)
     except LostRaceError:
-        waits = _get(request, operation_id).state == State.QUEUED
-        sent = "It is no longer waiting: what was sent to ITCare cannot be taken back."
-        return _not_done(request, operation, cancelling.SENT_BEFORE if waits else sent)
-    messages.success(request, f"Cancelled: {operation.title}. Nothing was sent to ITCare.")
+        return _not_done(request, operation, cancelling.too_late(_get(request, operation_id)))
+    messages.success(request, f"Cancelled: {operation.title}. {said}")
     return SeeOther(operation.get_absolute_url())
 
 

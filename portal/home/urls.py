@@ -25,6 +25,7 @@ urlpatterns = [
     path("attention/<int:concern_id>/done/", attention.mark_done, name="mark_done"),
     path("attention/<int:concern_id>/failed/", attention.mark_failed, name="mark_failed"),
     path("attention/<int:concern_id>/send/", attention.send_again, name="send_again"),
+    path("attention/<int:concern_id>/send_now/", attention.send_now, name="send_now"),
     path("attention/<int:concern_id>/release/", attention.release_cluster, name="release_cluster"),
     path("attention/<int:concern_id>/noted/", attention.note, name="note_concern"),
     path("audit/", audit.audit, name="audit"),

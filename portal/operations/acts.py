@@ -22,6 +22,7 @@ class Act(StrEnum):
     DONE = "done"
     FAILED = "failed"
     SEND = "send"
+    SEND_NOW = "send_now"
     RELEASE = "release"
     NOTED = "noted"
 
@@ -31,6 +32,7 @@ LABELS: Final = {
     Act.DONE: "Mark as done",
     Act.FAILED: "Mark as failed",
     Act.SEND: "Send again",
+    Act.SEND_NOW: "Not its own: send it now",
     Act.RELEASE: "Release the cluster",
     Act.NOTED: "Noted",
 }
@@ -39,11 +41,17 @@ MEANINGS: Final = {
     Act.DONE: "You found out that it was done. The operation succeeds, and the cluster is free for others.",
     Act.FAILED: "You found out that it was not done. The operation fails, nothing is sent, and it can be asked again.",
     Act.SEND: "You found out that ITCare does not have it. The portal checks everything afresh and sends it once more.",
+    Act.SEND_NOW: "You found out that this operation was not sent before: none of the actions named here is its own. "
+    "The portal checks everything afresh and sends it.",
     Act.RELEASE: "You give up without knowing. The operation fails and the cluster is free for others; if its action "
     "shows up later, or one that still runs ends, an alarm is raised.",
     Act.NOTED: "You know of it, and nothing else has to be done. It leaves this list.",
 }
 NEVER_QUEUED: Final = "It has not been sent. The operation fails and is not sent any more; it can be asked again."
+SENT_ALREADY: Final = (
+    "One of the actions named here is this operation, sent already. The portal follows that action to its end, "
+    "and sends nothing."
+)
 NO_CREATE: Final = (
     "A create is never sent again: its administrator password is erased. If nothing was created, mark it as failed; "
     "then one asks anew."
@@ -51,7 +59,7 @@ NO_CREATE: Final = (
 FIRST_OF_TWO: Final = "Two people have to say so: you are the first, and nothing is sent until somebody else agrees."
 SECOND_OF_TWO: Final = "{} has said so already: if you agree, it is sent."
 OWN_RELEASE: Final = "You have said so already: somebody else, who did not ask for it, has to agree."
-OWN_REQUEST: Final = "You asked for it: somebody else has to agree that it is sent again."
+OWN_REQUEST: Final = "You asked for it: somebody else has to agree that it is sent."
 
 BEING_SENT: Final = "It is being sent just now: nothing can be done until it is known what came of the call."
 
@@ -98,22 +106,32 @@ def offers(concern: Concern, user: User, now: datetime | None = None) -> list[Of
     if operation is None or operation.finished:
         return [Offer(Act.NOTED, MEANINGS[Act.NOTED])]
     found = []
+    doubted = in_doubt(concern)
+    sent_before = perhaps_executed(_attempts(operation))
     if candidates(concern) and _adoptable(concern, operation):
-        found.append(Offer(Act.ADOPT, MEANINGS[Act.ADOPT]))
+        found.append(Offer(Act.ADOPT, SENT_ALREADY if doubted else MEANINGS[Act.ADOPT]))
     if operation.state == State.QUEUED:
-        found.append(
-            Offer(Act.FAILED, MEANINGS[Act.FAILED] if perhaps_executed(_attempts(operation)) else NEVER_QUEUED)
-        )
+        perhaps = sent_before or any(map(in_doubt, operation.concerns.all()))
+        found.append(Offer(Act.FAILED, MEANINGS[Act.FAILED] if perhaps else NEVER_QUEUED))
     elif operation.state in {State.UNCLEAR, State.RUNNING}:
         found += [Offer(act, MEANINGS[act]) for act in (Act.DONE, Act.FAILED)]
     if operation.state == State.UNCLEAR:
         found.append(_send(concern, operation, user, now or timezone.now()))
-    waits_again = operation.state == State.QUEUED and perhaps_executed(_attempts(operation))
-    if operation.state in {State.UNCLEAR, State.RUNNING} or waits_again:
+    if doubted and not sent_before:
+        found.append(_send_now(concern, operation, user))
+    if operation.state in {State.UNCLEAR, State.RUNNING} or (operation.state == State.QUEUED and sent_before):
         found.append(Offer(Act.RELEASE, MEANINGS[Act.RELEASE]))
-    if concern.situation in TO_KNOW:
+    # What is on its way to ITCare, or may be sent once this is closed, is not dealt with by knowing of it.
+    if concern.situation in TO_KNOW and not doubted and operation.state != State.SENDING:
         found.append(Offer(Act.NOTED, MEANINGS[Act.NOTED]))
     return found
+
+
+def in_doubt(concern: Concern) -> bool:
+    """Whether it keeps an operation from being sent that may have been sent already: closing it lets the write go."""
+    operation = concern.operation
+    waits = operation is not None and operation.state == State.QUEUED
+    return waits and concern.closed_at is None and concern.situation == Situation.UNKNOWN_ACTION
 
 
 def perhaps_executed(attempts: Iterable[Attempt]) -> bool:
@@ -138,7 +156,7 @@ def basis(concern: Concern) -> str:
 
 
 def first_of_two(concern: Concern, operation: Operation) -> User | None:
-    """Who has said already that it may be sent again; None where nobody has, or where there is newer evidence since."""
+    """Who has said already that it may be sent; None where nobody has, or where there is newer evidence since."""
     first, at = operation.released_by, operation.released_at
     if first is None or at is None or not first.is_active:
         return None
@@ -167,20 +185,33 @@ def _send(concern: Concern, operation: Operation, user: User, now: datetime) -> 
         minutes = max(1, round(grace.total_seconds() / 60))
         wait = f"Not before {minutes} min after it was sent: until then its action may still show up."
         return Offer(Act.SEND, means, not_now=wait)
-    if not needs_two(operation):
-        return Offer(Act.SEND, means)
+    return _by_two(Act.SEND, concern, operation, user) if needs_two(operation) else Offer(Act.SEND, means)
+
+
+def _send_now(concern: Concern, operation: Operation, user: User) -> Offer:
+    """Let go what waited in doubt: as dangerous as sending again, since whoever is wrong has it done twice.
+
+    A create is let go too. Its password is still sealed, so nothing is lacking; and where it was created already,
+    ITCare refuses the name.
+    """
+    two = needs_two(operation)
+    return _by_two(Act.SEND_NOW, concern, operation, user) if two else Offer(Act.SEND_NOW, MEANINGS[Act.SEND_NOW])
+
+
+def _by_two(act: Act, concern: Concern, operation: Operation, user: User) -> Offer:
+    """What somebody else has to agree to, who did not ask for it."""
     first = first_of_two(concern, operation)
     if first is None:
-        return Offer(Act.SEND, f"{means} {FIRST_OF_TWO}")
+        return Offer(act, f"{MEANINGS[act]} {FIRST_OF_TWO}")
     own = OWN_RELEASE if first == user else OWN_REQUEST if operation.requester_id == user.pk else ""
-    return Offer(Act.SEND, f"{means} {SECOND_OF_TWO.format(first)}", not_you=own)
+    return Offer(act, f"{MEANINGS[act]} {SECOND_OF_TWO.format(first)}", not_you=own)
 
 
 def _adoptable(concern: Concern, operation: Operation) -> bool:
     """Whether it has no action, or one that ITCare no longer knows."""
     if operation.state == State.RUNNING:
         return operation.upstream_action_id is None or concern.situation == Situation.VANISHED
-    return operation.state == State.UNCLEAR
+    return operation.state == State.UNCLEAR or in_doubt(concern)
 
 
 def _attempts(operation: Operation) -> Sequence[Attempt]:

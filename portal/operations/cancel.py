@@ -10,9 +10,11 @@ from portal.inventory.models import Service
 from portal.operations.acts import perhaps_executed
 from portal.operations.concerns import close_of
 from portal.operations.locks import lock
-from portal.operations.models import Attempt, Operation, Situation
+from portal.operations.models import Action, Attempt, Concern, Operation, Situation
 from portal.operations.states import LostRaceError, State
 
+# Actions that may be its own and are named, at most.
+MOST_TOLD: Final = 5
 SENT_BEFORE: Final = "It cannot be cancelled: an earlier call of it may have been executed."
 
 
@@ -37,8 +39,19 @@ def why_not(operation: Operation, user: User) -> str:
     return ""
 
 
-def cancel(operation: Operation, user: User) -> None:
-    """End a queued operation unsent.
+def too_late(operation: Operation) -> str:
+    """Why it cannot be cancelled any more, as it is now."""
+    if operation.state == State.QUEUED:
+        return SENT_BEFORE
+    if operation.state == State.CANCELLED:
+        return f"It is cancelled already. {operation.message}"
+    if operation.state == State.FAILED:
+        return f"It has failed already. {operation.message}"
+    return "It is no longer waiting: what was sent to ITCare cannot be taken back."
+
+
+def cancel(operation: Operation, user: User) -> str:
+    """End a queued operation that is not sent from here on; answers what can be said of what was sent, in a sentence.
 
     Raises:
         LostRaceError: it is not queued any more, or an earlier call may have been executed (`in_time`).
@@ -49,5 +62,21 @@ def cancel(operation: Operation, user: User) -> None:
             message = f"operation {operation.pk} was sent, or has ended"
             raise LostRaceError(message)
         told = "The operation was cancelled; the history of its cluster keeps what ITCare did."
+        doubt = _doubt(operation)
+        message = f"Cancelled by {user}. {doubt}"[:500] if doubt else f"Cancelled by {user} before it was sent."
         close_of(operation, told, Situation.UNKNOWN_ACTION, by=user)
-        operation.move(State.CANCELLED, actor=user, message=f"Cancelled by {user} before it was sent.")
+        operation.move(State.CANCELLED, actor=user, message=message)
+    return doubt or "Nothing was sent to ITCare."
+
+
+def _doubt(operation: Operation) -> str:
+    """What is to be said where it may have been sent before; empty where nothing says so."""
+    asked = Concern.objects.open().filter(operation=operation, situation=Situation.UNKNOWN_ACTION)
+    actions = Action.objects.filter(concerns__in=asked).order_by("upstream_id")
+    numbers = ", ".join(str(action.upstream_id) for action in actions[:MOST_TOLD])
+    if not numbers:
+        return ""
+    return (
+        f"It is not sent from here on. It may have been sent before: ITCare's action {numbers} may be its own. "
+        "Look at the cluster before you ask again."
+    )

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from portal.accounts.models import User
 from portal.audit.record import record
 from portal.inventory.models import Cluster
-from portal.operations.fitting import noted
+from portal.operations.fitting import MOST_NOTED, noted
 from portal.operations.locks import lock
 from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
 
@@ -94,10 +94,7 @@ def same_action(operation: Operation, number: int) -> bool:
     """Say that ITCare named an action for the operation that carries out another one; answers whether that was new."""
     row = Action.objects.filter(upstream_id=number).select_related("operation").first()
     other = (row and row.operation) or Operation.objects.filter(upstream_action_id=number).first()
-    whose = f"operation {other.pk}" if other else "another operation"
-    if other and other.service_id == operation.service_id:
-        # Who decides about one service need not know what is asked for another.
-        whose += f", {other}"
+    whose = told_to(operation, other) if other else "another operation"
     words = (
         f"ITCare accepted this operation and named action {number} for it, but that action carries out {whose}. "
         "ITCare gave one number to two calls, and the number does not tell whether this one is being done. "
@@ -110,12 +107,24 @@ def same_action(operation: Operation, number: int) -> bool:
     return raise_concern(Situation.SAME_ACTION, words, operation=operation, actions=rows)
 
 
+def told_to(operation: Operation, other: Operation) -> str:
+    """What the words about an operation call another one: who sees one service need not know what another asks for."""
+    known = other.service_id == operation.service_id
+    return f"operation {other.pk}, {other}" if known else f"operation {other.pk}"
+
+
 def name_too(situation: Situation, operation: Operation, actions: Sequence[Action]) -> None:
-    """Let an open concern name these actions besides those that it names already."""
+    """Let an open concern name these actions besides those that it names already; of many the last of these give way.
+
+    An action of another operation stays: it is what the concern is about.
+    """
     for concern in Concern.objects.open().filter(operation=operation, situation=situation).select_for_update():
-        known = set(concern.actions.values_list("pk", flat=True))
-        if any(action.pk not in known for action in actions):
-            concern.actions.add(*actions)
+        known = list(concern.actions.all())
+        taken = {action.pk for action in known if action.operation_id not in {None, operation.pk}}
+        free = dict.fromkeys(action.pk for action in (*actions, *known) if action.pk not in taken)
+        named = taken | set(list(free)[:MOST_NOTED])
+        if named != {action.pk for action in known}:
+            concern.actions.set(named)
             Concern.objects.filter(pk=concern.pk).update(changed_at=Now())
 
 

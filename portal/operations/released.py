@@ -15,6 +15,7 @@ from portal.operations.states import LostRaceError, Proof, State
 logger = logging.getLogger(__name__)
 
 WORDS = "It was not sent again: ITCare shows {} now, which nobody had seen when it was released."
+NOT_REMEMBERED = "It was not sent again: ITCare shows {}, which the portal does not remember."
 
 
 def unseen(operation: Operation, listed: itcare.Actions) -> list[itcare.Action]:
@@ -58,24 +59,39 @@ def held_back(operation: Operation, listed: itcare.Actions) -> bool:
     return bool(actions)
 
 
+def take_back(operation: Operation, actions: list[itcare.Action], words: str, fence: int | None = None) -> None:
+    """Undo the release because of these actions. The operation is locked already (see `locks`).
+
+    Args:
+        operation: One that is queued, and of which an attempt may have been executed.
+        actions: What ITCare shows.
+        words: Why, with a place for them.
+        fence: See `Operation.move`.
+
+    Raises:
+        LostRaceError: see `Operation.move`.
+    """
+    told = words.format(", ".join(f"action {action.id}" for action in actions[:5]))
+    operation.move(
+        State.UNCLEAR,
+        fence=fence,
+        detail={"why": told},
+        last_proof=Proof.UNKNOWN,
+        released_by=None,
+        also_released_by=None,
+        message=told[:500],
+        failures=0,
+        lease_until=None,
+        look_at=Now(),
+    )
+
+
 def _back_to_unclear(operation: Operation, actions: list[itcare.Action]) -> None:
-    words = WORDS.format(", ".join(f"action {action.id}" for action in actions[:5]))
     try:
         with transaction.atomic():
             lock_own(operation)
             for action in actions:
                 note(action, None)
-            operation.move(
-                State.UNCLEAR,
-                fence=operation.fence,
-                detail={"why": words},
-                last_proof=Proof.UNKNOWN,
-                released_by=None,
-                also_released_by=None,
-                message=words[:500],
-                failures=0,
-                lease_until=None,
-                look_at=Now(),
-            )
+            take_back(operation, actions, WORDS, operation.fence)
     except LostRaceError:
         logger.info("Operation %s was moved by another.", operation.pk)

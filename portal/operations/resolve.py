@@ -67,7 +67,9 @@ def adopt(concern: Concern, user: User, why: str, *, seen: str, action: int) -> 
             raise NotPossibleError(message)
         number = chosen.upstream_id
         Action.objects.filter(pk=chosen.pk).update(operation=operation)
-        concerns.close_of(operation, _outcome(f"Action {number} was adopted", why), *SETTLED_BY_AN_ACTION, by=user)
+        # What waited in doubt is answered as a whole: it was sent.
+        settled = () if operation.state == State.QUEUED else SETTLED_BY_AN_ACTION
+        concerns.close_of(operation, _outcome(f"Action {number} was adopted", why), *settled, by=user)
         _follow(operation, user, number, why)
 
 
@@ -127,11 +129,8 @@ def send_again(concern: Concern, user: User, why: str, *, seen: str) -> bool:
     """
     with transaction.atomic():
         held, operation = _held(concern, user, seen, Act.SEND)
-        first = acts.first_of_two(held, operation) if acts.needs_two(operation) else user
+        first = _first(held, operation, user, why)
         if first is None:
-            rows = Operation.objects.filter(pk=operation.pk)
-            rows.update(released_by=user, also_released_by=None, released_at=Now(), changed_at=Now())
-            _record("operation.released", operation, user, {"why": why})
             return False
         proof = Proof.ACCEPTED if acts.accepted(operation) else Proof.UNKNOWN
         concerns.close_of(operation, _outcome("Sent again", why), by=user)
@@ -144,7 +143,7 @@ def send_again(concern: Concern, user: User, why: str, *, seen: str) -> bool:
             also_released_by=user if first != user else None,
             released_at=Now(),
             last_proof=proof,
-            message=f"Released by {first if first == user else f'{first} and {user}'} to be sent again: {why}"[:500],
+            message=f"Released by {_both(first, user)} to be sent again: {why}"[:500],
             failures=0,
             lease_until=None,
             look_at=Now(),
@@ -153,17 +152,67 @@ def send_again(concern: Concern, user: User, why: str, *, seen: str) -> bool:
     return True
 
 
+def send_now(concern: Concern, user: User, why: str, *, seen: str) -> bool:
+    """Say that what waits in doubt was not sent before; answers as `send_again`, and raises the same.
+
+    What the concern names is known from then on, and stops it no more; all else is looked at before it is sent.
+    """
+    with transaction.atomic():
+        held, operation = _held(concern, user, seen, Act.SEND_NOW)
+        first = _first(held, operation, user, why)
+        if first is None:
+            return False
+        rows = Operation.objects.filter(pk=operation.pk, state=State.QUEUED)
+        moved = rows.update(
+            # What they said was about this doubt: it is no word on another.
+            released_by=None,
+            also_released_by=None,
+            released_at=None,
+            message=f"{_both(first, user)} said that it was not sent before: {why}"[:500],
+            failures=0,
+            lease_until=None,
+            look_at=Now(),
+            changed_at=Now(),
+        )
+        if moved != 1:
+            message = f"operation {operation.pk} is no longer queued"
+            raise LostRaceError(message)
+        concerns.close_of(operation, _outcome("Not its own, sent now", why), Situation.UNKNOWN_ACTION, by=user)
+        _record("operation.let_go", operation, user, {"why": why, "first": first.email})
+        hint(tasks.send_operation, operation.pk)
+    return True
+
+
+def _first(concern: Concern, operation: Operation, user: User, why: str) -> User | None:
+    """Who said first that it may be sent; None where this person is now the first of two."""
+    if not acts.needs_two(operation):
+        return user
+    first = acts.first_of_two(concern, operation)
+    if first is None:
+        rows = Operation.objects.filter(pk=operation.pk)
+        rows.update(released_by=user, also_released_by=None, released_at=Now(), changed_at=Now())
+        _record("operation.released", operation, user, {"why": why})
+    return first
+
+
+def _both(first: User, user: User) -> str:
+    return f"{first}" if first == user else f"{first} and {user}"
+
+
 def _follow(operation: Operation, user: User, number: int, why: str) -> None:
     """Tie the operation to its action; one that runs already stays running."""
     message = f"{user} said that action {number} carries it out: {why}"[:500]
     known: dict[str, Any] = {
         "upstream_action_id": number,
         "missed_at": None,
+        # Why another action had been taken for its own says nothing of this one; the audit log keeps it.
+        "evidence": "",
+        "found_at": None,
         "settled_by": user,
         "message": message,
         "failures": 0,
     }
-    if operation.state == State.UNCLEAR:
+    if operation.state in {State.UNCLEAR, State.QUEUED}:
         operation.move(
             State.RUNNING,
             fence=operation.fence,

@@ -116,7 +116,7 @@ def _judge(
     elif one is not None:
         others = rivals(one, operation, known)
         if others:
-            unsettled.ask(operation, Person.claimed_twice(sight, others))
+            unsettled.ask(operation, Person.claimed_twice(operation, sight, others))
         else:
             unsettled.adopt(operation, one, "the only action on this name since it was sent")
     elif not sight.whole:

@@ -27,8 +27,9 @@ ASKED: Final = (State.SENDING, State.RUNNING, State.UNCLEAR)
 UNSENT: Final = (State.QUEUED, State.SENDING)
 
 MOVES: Final[dict[str, tuple[State, ...]]] = {
-    # Unclear only if it had been sent before, and was released by people.
-    State.QUEUED: (State.SENDING, State.FAILED, State.CANCELLED, State.UNCLEAR),
+    # Unclear only if it had been sent before, and was released by people; running if a person finds the action of a
+    # sending that the portal does not remember.
+    State.QUEUED: (State.SENDING, State.RUNNING, State.FAILED, State.CANCELLED, State.UNCLEAR),
     State.SENDING: (State.QUEUED, State.RUNNING, State.FAILED, State.SUCCEEDED, State.UNCLEAR),
     State.RUNNING: (State.SUCCEEDED, State.FAILED),
     State.UNCLEAR: (State.RUNNING, State.SUCCEEDED, State.FAILED, State.QUEUED),

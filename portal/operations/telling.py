@@ -1,12 +1,13 @@
 """What became of an operation, told to the person who asked: in a sentence, with what to do next, and the evidence."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Literal
 
+from portal.operations.acts import in_doubt
 from portal.operations.cancel import SENT_BEFORE, in_time
-from portal.operations.models import Action, Attempt, Operation
+from portal.operations.models import Action, Attempt, Concern, Operation
 from portal.operations.states import Proof, Reason, State
 from portal.web.facts import Facts, Told, known
 
@@ -89,13 +90,17 @@ _FAILURES: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def outcome(operation: Operation, attempts: Sequence[Attempt]) -> Outcome | None:
+def outcome(operation: Operation, attempts: Sequence[Attempt], concerns: Iterable[Concern] = ()) -> Outcome | None:
     """Tell how things stand; None while all goes well, or has gone well.
 
     Args:
         operation: The one that is told about.
         attempts: Its calls, the last one last.
+        concerns: What people were asked about it.
     """
+    for concern in concerns:
+        if in_doubt(concern):
+            return _doubted(operation, attempts, concern)
     told = _TOLD.get(State(operation.state))
     return told(operation, attempts) if told else None
 
@@ -103,7 +108,15 @@ def outcome(operation: Operation, attempts: Sequence[Attempt]) -> Outcome | None
 def of(operation: Operation) -> Outcome | None:
     """Tell how things stand, after reading the calls where the words depend on them."""
     depends = operation.state in {State.FAILED, State.QUEUED}
-    return outcome(operation, list(operation.attempts.all()) if depends else [])
+    if not depends:
+        return outcome(operation, [], [])
+    return outcome(operation, list(operation.attempts.all()), list(operation.concerns.open()))
+
+
+def _doubted(operation: Operation, attempts: Sequence[Attempt], concern: Concern) -> Outcome:
+    then = "You can cancel it: then it is not sent, and what ITCare did stays." if in_time(operation, attempts) else ""
+    title = "It waits: somebody has to decide whether it was sent already."
+    return Outcome("warn", title, concern.words, f"It does not go on by itself. {then or SENT_BEFORE}")
 
 
 def _queued(operation: Operation, attempts: Sequence[Attempt]) -> Outcome | None:

@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.db.models.functions import Lower
 
 from portal import itcare
 from portal.inventory.models import Cluster
+from portal.operations import released
 from portal.operations.actions import note
+from portal.operations.acts import perhaps_executed
 from portal.operations.concerns import raise_concern
 from portal.operations.locks import lock
 from portal.operations.models import Action, Attempt, Concern, Continuity, Operation, Situation
@@ -29,23 +31,30 @@ def fresh(listed: itcare.Actions, after: datetime) -> list[itcare.Action]:
     return [a for a in listed if (a.submitted_at >= since if a.submitted_at else a.id > newest)]
 
 
-def unknown(listed: itcare.Actions, after: datetime) -> list[itcare.Action]:
+def unknown(listed: itcare.Actions, after: datetime, *, about: Operation | None = None) -> list[itcare.Action]:
     """Those of them that are of our own account and that no operation knows or explains, and nobody has decided on.
 
     How ITCare spells our account is learned from our own actions; until there is one, anybody's may be ours.
+
+    Args:
+        listed: What ITCare's list tells.
+        after: The moment after which they began.
+        about: The operation that they may be of: that they are not another waiting one's says nothing of this one.
     """
     found = fresh(listed, after)
     own = Action.objects.exclude(operation=None).exclude(submitted_by="")
     accounts = set(own.values_list("submitted_by", flat=True).distinct()[:10])
     found = [a for a in found if not accounts or not a.submitted_by or a.submitted_by in accounts]
     numbers = [action.id for action in found]
+    decided = Concern.objects.filter(closed_at__isnull=False)
+    if about is not None:
+        other = Q(operation__isnull=False) & ~Q(operation=about)
+        decided = decided.exclude(other, situation=Situation.UNKNOWN_ACTION)
     known = {
         *Action.objects.filter(upstream_id__in=numbers, operation__isnull=False).values_list("upstream_id", flat=True),
         *Attempt.objects.filter(upstream_action_id__in=numbers).values_list("upstream_action_id", flat=True),
         *Operation.objects.filter(upstream_action_id__in=numbers).values_list("upstream_action_id", flat=True),
-        *Action.objects.filter(upstream_id__in=numbers, concerns__closed_at__isnull=False).values_list(
-            "upstream_id", flat=True
-        ),
+        *Action.objects.filter(upstream_id__in=numbers, concerns__in=decided).values_list("upstream_id", flat=True),
     }
     left = [action for action in found if action.id not in known]
     looked_for = _looked_for(left)
@@ -53,25 +62,47 @@ def unknown(listed: itcare.Actions, after: datetime) -> list[itcare.Action]:
     return [a for a in left if not any(_fits(a, write, ahead) for write in looked_for.get(_name(a), ()))]
 
 
-def tell(actions: Iterable[itcare.Action]) -> None:
-    """Raise concerns about unknown actions: on the operation that waits for that name, else on the cluster."""
-    about: dict[tuple[str, int], tuple[Operation | Cluster | None, list[itcare.Action]]] = {}
+def tell(actions: Iterable[itcare.Action], *, about: Operation | None = None) -> None:
+    """Raise concerns about unknown actions: on the operation that waits for that name, else on the cluster.
+
+    Args:
+        actions: Which ones.
+        about: The operation, where that is known: two may wait for one name.
+    """
+    told: dict[tuple[str, int], tuple[Operation | Cluster | None, list[itcare.Action]]] = {}
     for action in actions:
-        subject = _subject(_name(action))
+        subject = about or _subject(_name(action))
         key = (type(subject).__name__, subject.pk if subject else 0)
-        about.setdefault(key, (subject, []))[1].append(action)
+        told.setdefault(key, (subject, []))[1].append(action)
     with transaction.atomic():
-        lock(*(subject for subject, _ in about.values() if isinstance(subject, Operation)))
-        found = [(subject, those, _noted(subject, those)) for subject, those in about.values()]
+        lock(*(subject for subject, _ in told.values() if isinstance(subject, Operation)))
+        found = [(subject, those, _noted(subject, those)) for subject, those in told.values()]
         # All of them before the first entry in the audit log.
         open_ones = Concern.objects.open().filter(situation=Situation.UNKNOWN_ACTION)
         list(open_ones.select_for_update(of=("self",)).values_list("pk"))
         for subject, those, rows in found:
             operation = subject if isinstance(subject, Operation) else None
             cluster = subject if isinstance(subject, Cluster) else None
+            if operation is not None:
+                _stop(operation, those, rows)
             raise_concern(
                 Situation.UNKNOWN_ACTION, words(those, operation), operation=operation, cluster=cluster, actions=rows
             )
+
+
+def _stop(operation: Operation, actions: list[itcare.Action], rows: Collection[Action]) -> None:
+    """Take back what people have said so far of a locked operation: they had not seen these actions.
+
+    One that may have been executed before, and that they released, is looked for again as if they had not.
+    """
+    queued = Operation.objects.filter(pk=operation.pk, state=State.QUEUED)
+    if queued.exists() and perhaps_executed(operation.attempts.all()):
+        released.take_back(operation, actions, released.NOT_REMEMBERED)
+        return
+    asked = Concern.objects.open().filter(operation=operation, situation=Situation.UNKNOWN_ACTION)
+    told = Action.objects.filter(concerns__in=asked)
+    if not {row.pk for row in rows} <= set(told.values_list("pk", flat=True)):
+        queued.update(released_by=None, also_released_by=None, released_at=None)
 
 
 def doubt(operation: Operation, listed: itcare.Actions) -> str:
@@ -83,9 +114,9 @@ def doubt(operation: Operation, listed: itcare.Actions) -> str:
     that = itcare.Actions(
         tuple(a for a in listed if _name(a) == operation.name.lower()), listed.complete, listed.server_time
     )
-    found = unknown(that, operation.queued_at)
+    found = unknown(that, operation.queued_at, about=operation)
     if found:
-        tell(found)
+        tell(found, about=operation)
     open_ones = Concern.objects.open().filter(operation=operation, situation=Situation.UNKNOWN_ACTION)
     return open_ones.values_list("words", flat=True).first() or ""
 
@@ -98,7 +129,7 @@ def words(actions: list[itcare.Action], operation: Operation | None) -> str:
     said = f"ITCare did something for the portal's account that the portal does not remember: {told}."
     if operation is None:
         return said
-    return f"{said} It may be this operation, sent already: if so, cancel it. It is not sent until somebody decides."
+    return f"{said} It may be this operation, sent already: if so, adopt it. It is not sent until somebody decides."
 
 
 def _title(action: itcare.Action) -> str:

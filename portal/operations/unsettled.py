@@ -21,7 +21,7 @@ from portal.inventory import waiting
 from portal.inventory.models import Cluster
 from portal.operations import concerns
 from portal.operations.actions import note, tie
-from portal.operations.fitting import Sight
+from portal.operations.fitting import MOST_NOTED, Sight
 from portal.operations.leases import look_again
 from portal.operations.locks import lock_own
 from portal.operations.models import PORTAL, TO_DECIDE, Action, Attempt, Concern, Operation, Situation
@@ -56,10 +56,10 @@ class Person:
         return cls(Situation.SEVERAL_FIT, message, f"{_listed(sight.fitting)}.", sight.fitting)
 
     @classmethod
-    def claimed_twice(cls, sight: Sight, rivals: Sequence[Operation]) -> Self:
+    def claimed_twice(cls, operation: Operation, sight: Sight, rivals: Sequence[Operation]) -> Self:
         """Ask whose an action is, where an earlier operation ended without its own."""
         message = "An action of ITCare fits this and an earlier operation: a person must say whose it is."
-        whose = ", ".join(f"operation {rival.pk}, {rival}" for rival in rivals[:3])
+        whose = ", ".join(concerns.told_to(operation, rival) for rival in rivals[:3])
         evidence = f"{_listed(sight.fitting)}. It fits {whose} too, which ended without its action."
         return cls(Situation.SEVERAL_FIT, message, evidence, sight.fitting)
 
@@ -192,16 +192,18 @@ def ask(operation: Operation, person: Person) -> None:
 
 
 def show(operation: Operation, sight: Sight) -> None:
-    """Let a person who is asked whose action ITCare named adopt what else is seen on the name.
+    """Let a person who is asked whose action ITCare named adopt what else is seen on the name: what fits comes first.
 
     Raises:
         LostRaceError: another has the row.
     """
-    seen = [*sight.fitting, *sight.others]
+    newest = partial(sorted, key=lambda action: action.id, reverse=True)
+    seen = [*newest(sight.fitting), *newest(sight.others)][:MOST_NOTED]
     if seen and Concern.objects.open().filter(operation=operation, situation=Situation.SAME_ACTION).exists():
         rows: list[Action] = []
         with _deciding(operation, lambda: rows.extend(map(_noted, seen))):
-            concerns.name_too(Situation.SAME_ACTION, operation, rows)
+            place = {action.id: place for place, action in enumerate(seen)}
+            concerns.name_too(Situation.SAME_ACTION, operation, sorted(rows, key=lambda row: place[row.upstream_id]))
 
 
 def not_read(operation: Operation, why: str, fitting: Sequence[itcare.Action] = ()) -> None:

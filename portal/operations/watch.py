@@ -41,11 +41,15 @@ def _untold(rows: QuerySet[Operation], situation: Situation) -> QuerySet[Operati
 
 
 def _unsent() -> QuerySet[Operation]:
-    """Operations that wait to be sent for too long; while a hold is in force, or just was, they wait on purpose."""
+    """Operations that wait to be sent for too long; while a hold is in force, or just was, they wait on purpose.
+
+    So do those of which a person has to say whether they were sent already.
+    """
     long_ago = Now() - timedelta(seconds=settings.UNREACHABLE_SECONDS)
     if Hold.objects.filter(Q(ended_at=None) | Q(ended_at__gt=long_ago)).exists():
         return Operation.objects.none()
-    return Operation.objects.filter(state=State.QUEUED, queued_at__lte=long_ago)
+    doubted = Concern.objects.open().filter(operation=OuterRef("pk"), situation=Situation.UNKNOWN_ACTION)
+    return Operation.objects.filter(state=State.QUEUED, queued_at__lte=long_ago).exclude(Exists(doubted))
 
 
 def _overdue(operation: Operation) -> str:

@@ -176,6 +176,12 @@ GUARDS: Final = (
         (f"{OPERATIONS}/test_resolve_again.py::test_what_had_arrived_after_all_is_not_sent_again_but_found",),
     ),
     Guard(
+        "no note on what waits in doubt",
+        "one person who only notes it has a restore done that may have been done already",
+        Cut("portal/operations/acts.py", " and not doubted", ""),
+        (f"{OPERATIONS}/test_doubts.py",),
+    ),
+    Guard(
         "the grace before nothing there counts",
         "a person is asked while the action may still show up",
         Cut("portal/operations/settle.py", "patient = not unsettled.grace_is_over(acted[-1])", "patient = False"),

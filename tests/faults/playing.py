@@ -51,6 +51,7 @@ NOT_NOW = (
 ACTS: Final[Mapping[acts.Act, Callable[..., object]]] = {
     **{act: partial(resolve.end, act=act) for act in resolve.ENDS},
     acts.Act.SEND: resolve.send_again,
+    acts.Act.SEND_NOW: resolve.send_now,
     acts.Act.NOTED: resolve.note,
 }
 # Creates of one run, so that some are of one name.
@@ -156,14 +157,14 @@ class Playing(RuleBasedStateMachine):
         """Do it, if it is no lie; answers whether it was done."""
         operation = concern.operation
         assert operation is not None
-        done = self._done(operation)
+        done, sends = self._done(operation), {acts.Act.SEND, acts.Act.SEND_NOW}
         if done is None and act != acts.Act.RELEASE:
             # Nobody can find it out, and so nobody says that they did.
             return False
-        if (act in {acts.Act.FAILED, acts.Act.SEND} and done) or (act == acts.Act.DONE and not done):
+        if (act in {acts.Act.FAILED, *sends} and done) or (act == acts.Act.DONE and not done):
             return False
         both = (self.cast.administrator, self.cast.approver)
-        acted = [self._acts(concern, act, user) for user in (both if act == acts.Act.SEND else both[:1])]
+        acted = [self._acts(concern, act, user) for user in (both if act in sends else both[:1])]
         return any(acted)
 
     def _acts(self, concern: Concern, act: acts.Act, user: User) -> bool:

@@ -39,6 +39,7 @@ from tests.portal.catalog import test_holding
 from tests.portal.changes import test_races
 from tests.portal.operations import (
     test_claims,
+    test_doubts,
     test_poison,
     test_poison_rounds,
     test_restored,
@@ -75,6 +76,7 @@ TELLING = (
     test_deeds,
     test_audit_log,
     test_restored,
+    test_doubts,
     test_send,
     test_password_of_the_killed,
     test_poison,

@@ -4,7 +4,7 @@ from django.test import Client
 
 from tests.markup import Element, Page, filled_in
 
-ACTS = ("adopt", "done", "failed", "send", "release", "noted")
+ACTS = ("adopt", "done", "failed", "send", "send_now", "release", "noted")
 
 
 def page_of(browser: Client, address: str, status: int = 200) -> Element:

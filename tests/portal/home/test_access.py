@@ -25,6 +25,7 @@ from portal.operations.states import State
 from tests.browsing import signed_in
 from tests.cast import Cast, cluster, draft, form_data, pending, queued, sending
 from tests.portal.operations.needing import bare, concern_of, grace_passes, seen
+from tests.states.rows import operation as operation_row
 
 PEOPLE = (
     "anonymous",
@@ -86,6 +87,8 @@ TABLE = {
     ("mark_failed", "POST"): "       302  403  403  404  303  303  403  303  302",
     ("send_again", "GET"): "         303  303  303  303  303  303  303  303  303",
     ("send_again", "POST"): "        302  403  403  404  303  303  403  303  302",
+    ("send_now", "GET"): "           303  303  303  303  303  303  303  303  303",
+    ("send_now", "POST"): "          302  403  403  404  303  303  403  303  302",
     ("release_cluster", "GET"): "    303  303  303  303  303  303  303  303  303",
     ("release_cluster", "POST"): "   302  403  403  404  303  303  403  303  302",
     ("note_concern", "GET"): "       303  303  303  303  303  303  303  303  303",
@@ -126,6 +129,7 @@ REFUSED = {
     "mark_done": "concern.done.refused",
     "mark_failed": "concern.failed.refused",
     "send_again": "concern.send.refused",
+    "send_now": "concern.send_now.refused",
     "release_cluster": "concern.release.refused",
     "note_concern": "concern.noted.refused",
     "new_change": "change.ask.refused",
@@ -166,6 +170,7 @@ def world(cast: Cast) -> World:
     grace_passes(unclear)
     action = Action.objects.create(upstream_id=77)
     matter = concern_of(unclear, action)
+    doubted = concern_of(operation_row(cast, kind="resize", name="another03"), situation=Situation.UNKNOWN_ACTION)
     concerns.raise_concern(Situation.DRIFT, "It has another size.", cluster=there)
     drift = Concern.objects.get(situation=Situation.DRIFT)
     numbers: dict[str, list[int | str]] = {
@@ -178,6 +183,7 @@ def world(cast: Cast) -> World:
         "concern": [matter.pk],
         **{name: [matter.pk] for name in ROUTES.values()},
         "note_concern": [drift.pk],
+        "send_now": [doubted.pk],
         **{f"{verb}_change": [change.pk] for verb in ("submit", "approve", "reject", "withdraw")},
     }
     names = {name for name, _ in TABLE}
@@ -186,6 +192,7 @@ def world(cast: Cast) -> World:
     fields = {
         **dict.fromkeys(ROUTES.values(), typed),
         "note_concern": {"seen": seen(drift)},
+        "send_now": {"seen": seen(doubted), "confirm_name": "another03"},
         "let_sends_go": {"hold": "1"},
     }
     return World({**people, "leaver": leaver}, addresses, fields)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db.models import F
+from django.db.models.functions import Now
 from pytest_django import Settings
 
 from portal.accounts.models import User
@@ -17,7 +18,17 @@ from tests.portal.catalog.asking import TARGET, approved, placed
 from tests.portal.home.attending import acts_on, page_of
 from tests.portal.home.attending import sent as form
 from tests.portal.itcare.scripted import answer
-from tests.portal.operations.engine import LISTS_ACTIONS, answering, fault, followed, sent, settled, tells, time_passes
+from tests.portal.operations.engine import (
+    LISTS_ACTIONS,
+    answering,
+    fault,
+    followed,
+    sent,
+    settled,
+    story,
+    tells,
+    time_passes,
+)
 from tests.portal.operations.test_same_action import named
 from tests.portal.operations.test_settle import new, told
 from tests.sandbox.caller import Caller
@@ -106,6 +117,24 @@ def test_the_action_under_which_a_vanished_one_goes_on_is_offered_adopted_and_fo
     assert list(verbs.values_list("verb", flat=True))[-2:] == ["operation.adopted", "operation.succeeded"]
     watch.watch()
     assert not Concern.objects.open().exists()
+
+
+def test_why_the_first_was_taken_for_its_own_is_not_told_of_the_second(
+    cast: Cast, upstream: Sandbox, settings: Settings
+) -> None:
+    row, number = resizing(cast, upstream)
+    first, evidence = row.upstream_action_id, "the only action on this name since it was sent"
+    Operation.objects.update(evidence=evidence, found_at=Now())
+    row.refresh_from_db()
+    assert [(entry.text, entry.note) for entry in story(row) if entry.text.startswith("Found")] == [
+        (f"Found at ITCare: {evidence}", f"action {first}")
+    ]
+    upstream.set_faults(gone(row))
+    adopt(cast.approver, follow_until_it_vanished(settings), number)
+    row.refresh_from_db()
+    told = [(entry.text, entry.note) for entry in story(row)]
+    assert [text for text, _ in told if text.startswith("Found at ITCare")] == []
+    assert ("Dealt with by approver@example.com", f"Action {number} was adopted: I asked cegedim.cloud.") in told
 
 
 def test_what_is_told_of_it_later_is_offered_too_and_it_is_listed_only_once(

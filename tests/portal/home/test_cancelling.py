@@ -4,6 +4,7 @@ import pytest
 
 from portal.operations.acts import Act
 from portal.operations.models import Operation
+from portal.operations.states import State
 from tests.browsing import signed_in
 from tests.cast import Cast, queued
 from tests.markup import Element, Page
@@ -11,6 +12,7 @@ from tests.portal.operations.deciding import WHY, acted
 from tests.portal.operations.engine import evidence, fault, sent, tells
 from tests.portal.operations.needing import ON_CLUSTERS, concern_of, grace_passes, unclear
 from tests.sandbox_server import Sandbox
+from tests.states.rows import operation as row_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,6 +61,31 @@ def test_nor_is_it_when_its_second_call_was_not_executed(cast: Cast, upstream: S
     assert (row.state, row.released_by) == ("queued", None)
     assert evidence(row) == [("unknown", None), ("refused", status)]
     assert_not_cancelled(cast, row, why)
+
+
+@pytest.mark.parametrize(
+    ("state", "values", "why"),
+    [
+        (
+            State.CANCELLED,
+            {"message": "Cancelled by colleague@example.com before it was sent."},
+            "It is cancelled already. Cancelled by colleague@example.com before it was sent.",
+        ),
+        (State.SUCCEEDED, {}, "It is no longer waiting: what was sent to ITCare cannot be taken back."),
+        (
+            State.FAILED,
+            {"message": "The cluster moved since the approval."},
+            "It has failed already. The cluster moved since the approval.",
+        ),
+        (State.RUNNING, {}, "It is no longer waiting: what was sent to ITCare cannot be taken back."),
+        (State.SENDING, {}, "It is no longer waiting: what was sent to ITCare cannot be taken back."),
+    ],
+)
+def test_who_cancels_too_late_is_told_what_is_so(cast: Cast, state: State, values: dict[str, str], why: str) -> None:
+    row = row_of(cast, state, **values)
+    answer = signed_in(cast.developer).post(f"{row.get_absolute_url()}cancel/")
+    assert (answer.status_code, Operation.objects.get().state) == (409, state)
+    assert Page.of(answer.content).one("main").with_class("note")[-1].text == f"Not done. {why}"
 
 
 def test_what_no_call_can_have_done_is_cancelled(cast: Cast, upstream: Sandbox) -> None:

@@ -25,6 +25,7 @@ def acted(act: Act, concern: Concern, user: User, *, mark: str | None = None, ac
     does: dict[Act, Callable[..., object]] = {
         **{each: partial(resolve.end, act=each) for each in resolve.ENDS},
         Act.SEND: resolve.send_again,
+        Act.SEND_NOW: resolve.send_now,
         Act.NOTED: resolve.note,
     }
     return does[act](concern, user, WHY, seen=last)

@@ -9,12 +9,13 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from portal.operations.models import Action, Concern, Operation
-from portal.operations.states import State
+from portal.operations.models import Action, Attempt, Concern, Operation
+from portal.operations.states import Proof, State
 from tests.cast import Cast
 from tests.conftest import as_owner
-from tests.portal.operations.engine import settled
+from tests.portal.operations.engine import fault, settled, tells
 from tests.portal.operations.needing import bare
+from tests.portal.operations.test_settle import told
 from tests.sandbox_server import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,6 +53,12 @@ def test_two_that_hold_one_action_are_found_and_parted(cast: Cast, upstream: San
     own = bare(cast, State.RUNNING, name="cluster00001", upstream_action_id=77)
     other = bare(cast, State.RUNNING, name="cluster00002", upstream_action_id=77, last_proof="accepted")
     bare(cast, State.RUNNING, name="cluster00003", upstream_action_id=78)
+    # As the portal of before wrote down what ITCare answered to both.
+    Attempt.objects.filter(operation__in=[own, other]).update(upstream_action_id=77, proof=Proof.ACCEPTED)
+    upstream.set_faults(
+        fault("refuse", times=None, match={"method": "GET", "path": "/actions/77"}, status=200, body=told(77)),
+        tells([told(77)]),
+    )
     Action.objects.create(upstream_id=77, resource_name=own.name, operation=other)
     query, mends = statements()
     with as_owner() as owner:
@@ -69,7 +76,8 @@ def test_two_that_hold_one_action_are_found_and_parted(cast: Cast, upstream: San
             owner.execute(mend.encode())
         owner.execute(INDEX)
         assert owner.execute(query.encode()).fetchall() == []
-    assert Action.objects.get().operation == own
+    assert Action.objects.get(upstream_id=77).operation == own
+    assert list(Attempt.objects.filter(upstream_action_id=77).values_list("operation", flat=True)) == [own.pk]
     # The one that lost it is looked for.
     other = settled(other)
     assert (other.state, other.upstream_action_id, Operation.objects.get(pk=own.pk).upstream_action_id) == (

@@ -9,7 +9,7 @@ from django.db import transaction
 from portal import itcare
 from portal.operations import concerns, outcome, unsettled
 from portal.operations.actions import TakenError
-from portal.operations.models import Action, Attempt, Concern, Operation
+from portal.operations.models import Action, Attempt, Concern, Operation, Situation
 from portal.operations.states import State
 from tests.browsing import signed_in
 from tests.cast import Cast, queued
@@ -65,6 +65,37 @@ def test_an_answer_that_names_another_s_action_is_told_and_followed_by_nobody_el
     second = settled(second)
     assert (second.state, second.upstream_action_id, asked()) == ("running", 90_001, [])
     assert posts(upstream) == 2
+
+
+def test_of_many_on_the_name_those_that_fit_and_the_newest_are_offered(cast: Cast, upstream: Sandbox) -> None:
+    first = sent(queued(cast.developer, cast.approver))
+    number = first.upstream_action_id or 0
+    upstream.set_faults(named(number))
+    second = sent(queued(cast.developer, cast.approver, name="another01"))
+    # How ITCare spells the portal's account is known.
+    Action.objects.filter(upstream_id=number).update(submitted_by="account")
+
+    def listed(numbers: range, **values: object) -> list[dict[str, Any]]:
+        return [told(each, resourceName=second.name, **values) for each in numbers]
+
+    others = listed(range(90_010, 90_100), submittedBy="somebody")
+    upstream.set_faults(tells([*others, *listed(range(90_001, 90_004))]))
+    second = settled(second)
+    own = Concern.objects.get(operation=second, situation=Situation.SAME_ACTION)
+    assert [action.upstream_id for action in own.actions.all()] == [
+        *range(90_099, 90_082, -1),
+        *range(90_003, 90_000, -1),
+        number,
+    ]
+    # What shows up later is offered too, in place of the oldest that do not fit.
+    upstream.set_faults(tells([*others, *listed(range(90_001, 90_005))]))
+    second = settled(second)
+    assert [action.upstream_id for action in own.actions.all()] == [
+        *range(90_099, 90_083, -1),
+        *range(90_004, 90_000, -1),
+        number,
+    ]
+    assert (second.state, second.upstream_action_id) == ("running", None)
 
 
 def test_a_late_answer_that_names_another_s_action_is_told_once_and_the_search_goes_on(
