@@ -40,6 +40,7 @@ from tests.portal.changes import test_races
 from tests.portal.operations import (
     test_claims,
     test_poison,
+    test_poison_entries,
     test_poison_rounds,
     test_restored,
     test_send,
@@ -78,6 +79,7 @@ TELLING = (
     test_send,
     test_password_of_the_killed,
     test_poison,
+    test_poison_entries,
     test_poison_rounds,
     test_settle_clock,
     test_settle_person,
