@@ -57,6 +57,40 @@ def test_a_first_look_that_fails_waits_for_news_too(cast: Cast, settings: Settin
     assert drift.compare() == 1
 
 
+def unlike_what_was_asked(cast: Cast, number: int, name: str) -> Operation:
+    """One that ITCare says succeeded, on a cluster that does not show it."""
+    there = cluster(cast.service, number, name=name, read_at=timezone.now(), status="ACTIVE", sizing="2cpu4gb")
+    asked = {"kind": "resize", "parameters": {"sizing": "8cpu16gb"}}
+    return row_of(cast, State.SUCCEEDED, name=name, cluster=there, ended_at=Now() - AGO, **asked)
+
+
+def test_what_could_not_be_told_is_told_at_the_next_pass(cast: Cast) -> None:
+    row = unlike_what_was_asked(cast, 1, "poison01")
+    with refusing("operations_concern", "situation <> 'drift'"):
+        assert drift.compare() == 0
+    assert Operation.objects.values("left", "compared_at", "failures").get() == {
+        "left": None,
+        "compared_at": None,
+        "failures": 1,
+    }
+    assert drift.compare() == 1
+    words = "ITCare says that “Create it” succeeded, and the cluster does not show it."
+    assert drift_of([row]) == [("poison01", words)]
+    assert (drift.compare(), states()) == (0, [("succeeded", 0)])
+
+
+def test_one_that_can_be_told_in_no_way_stops_no_other_and_is_tried_again(cast: Cast, settings: Settings) -> None:
+    settings.STUCK_FAILURES = 1
+    rows = [unlike_what_was_asked(cast, number, name) for number, name in enumerate(NAMES)]
+    there = rows[1].cluster_id
+    assert there is not None
+    with refusing("operations_concern", "cluster_id <> {}", there):
+        assert [drift.compare(), drift.compare()] == [2, 0]
+    assert sorted(name for name, _ in drift_of(rows)) == ["first01", "third01"]
+    assert drift.compare() == 1
+    assert sorted(name for name, _ in drift_of(rows)) == list(NAMES)
+
+
 def news() -> None:
     Cluster.objects.update(changed_at=timezone.now())
 
