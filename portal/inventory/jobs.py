@@ -13,6 +13,8 @@ from portal.web.hints import Nudger
 
 # Read by the sweep itself in one pass: few, because it has other things to do.
 FEW: Final = 3
+# Seconds of a pass that the sweep gives to lists.
+OWN_READS: Final = 10.0
 PASS_AGAIN: Final = 1.5  # seconds
 
 
@@ -27,7 +29,7 @@ class Reading:
         if lists.lists_due():
             self._nudge(tasks.sync_lists)
         if lists.lists_due(late=settings.SWEEP_PATIENCE_SECONDS):
-            lists.sync_lists(client())
+            lists.sync_lists(client(), seconds=OWN_READS)
 
     def clusters(self) -> None:
         """Have the clusters read that wait for it."""

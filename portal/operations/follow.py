@@ -117,7 +117,7 @@ def _ask(
         held = claim(State.RUNNING, where=missing, limit=AT_ONCE)
         if not held:
             break
-        until = time.monotonic() + settings.LEASE_SECONDS / 3
+        until = min(end, time.monotonic() + settings.LEASE_SECONDS / 3)
         while held and time.monotonic() < until:
             operation = held.pop(0)
             looked += 1

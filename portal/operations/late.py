@@ -4,6 +4,7 @@ A job of the sweep.
 """
 
 import logging
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
@@ -28,18 +29,24 @@ logger = logging.getLogger(__name__)
 # Each costs a call: so many in one pass, and each of them not more often than this.
 A_PASS: Final = 5
 AGAIN_AFTER: Final = timedelta(minutes=10)
+# Seconds of a pass: other work of the sweep waits.
+PASS_SECONDS: Final = 30.0
 
 
-def watch() -> int:
-    """Ask ITCare about some of them, the longest unasked first; answers how many it asked about."""
+def watch(*, seconds: float = PASS_SECONDS) -> int:
+    """Ask ITCare about some of them, the longest unasked first; answers how many it asked about.
+
+    Args:
+        seconds: When so many are over, no other is asked about: it is the longest unasked at the next pass.
+    """
     waits = Q(searched_at=None) | Q(searched_at__lte=Now() - AGAIN_AFTER)
     either = Q(pk__in=unaccounted().values("pk")) | Q(pk__in=ends.owed().values("pk"))
     due = Operation.objects.filter(waits, either).order_by(F("searched_at").asc(nulls_first=True), "pk")
-    client, calls, asked = None, 0, 0
+    client, calls, asked, end = None, 0, 0, time.monotonic() + seconds
     for operation in due[:A_PASS]:
         by_name, by_number = (rows.filter(pk=operation.pk).exists() for rows in (unaccounted(), ends.owed()))
         calls += by_name + by_number
-        if calls > A_PASS:
+        if calls > A_PASS or (asked and time.monotonic() > end):
             break
         # Two sweeps ask once.
         if not Operation.objects.filter(pk=operation.pk, searched_at=operation.searched_at).update(searched_at=Now()):

@@ -1,6 +1,7 @@
 """Mails about what needs a person: one to those who can act on it, at least once, and not again and again."""
 
 import logging
+import time
 import unicodedata
 from datetime import timedelta
 from smtplib import SMTPException
@@ -20,6 +21,8 @@ from portal.operations.models import Concern
 logger = logging.getLogger(__name__)
 
 A_PASS: Final = 20
+# Seconds of a pass: a mail server that takes its time must not hold up the sweep.
+PASS_SECONDS: Final = 30.0
 # After a try: one that a process did not survive, or that the mail server did not take, is repeated then.
 AGAIN: Final = timedelta(minutes=5)
 SUBJECT_LENGTH: Final = 150
@@ -32,13 +35,18 @@ def untold(*, late: bool = False) -> QuerySet[Concern]:
     return rows.select_related("operation", "cluster", "service").order_by("tell_at", "pk")
 
 
-def tell() -> int:
+def tell(*, seconds: float = PASS_SECONDS) -> int:
     """Send the mails that are due; answers how many were sent.
 
     A mail server that does not answer is asked once a pass, so that it costs one time-out; the rest waits.
+
+    Args:
+        seconds: When so many are over, no other mail is begun.
     """
-    told = 0
+    told, end = 0, time.monotonic() + seconds
     for concern in untold()[:A_PASS]:
+        if told and time.monotonic() > end:
+            break
         # The time moves on before the mail leaves: two passes at once send it once, and one that dies sends it later.
         claimed = Concern.objects.filter(pk=concern.pk, told_at=None, tell_at=concern.tell_at)
         if not claimed.update(tell_at=Now() + AGAIN):

@@ -28,7 +28,7 @@ NUDGES_A_PASS: Final = 200
 NUDGED_AGAIN: Final = 10.0
 # Seconds of one pass that the sweep gives to sending by itself: where the upstream hangs, other work waits.
 OWN_SENDS: Final = 10.0
-# Likewise to asking for single actions, where the list does not show them.
+# Likewise to asking for single actions, and to looking for what is unclear.
 OWN_LOOKS: Final = 10.0
 
 
@@ -39,18 +39,20 @@ class Job:
     name: str
     run: Callable[[], object]
     every: float  # seconds
+    # Whether it must not fall silent while slow jobs take their time: it comes between any two of them, when it is due.
+    between: bool = False
     due: float = 0.0  # on the monotonic clock
 
 
 def sweep(jobs: Sequence[Job], stop: Event) -> None:
     """Run the jobs, each at its pace, until told to stop. One that fails is logged and does not stop the others."""
+    between = [job for job in jobs if job.between]
     while not stop.is_set():
         for job in jobs:
             if stop.is_set():
                 return
-            # Between two slow jobs the heartbeat, which is the first, must not fall silent.
-            _run_if_due(jobs[0])
-            _run_if_due(job)
+            for each in (*between, job):
+                _run_if_due(each)
         stop.wait(settings.SWEEP_SECONDS)
 
 
@@ -120,7 +122,7 @@ class Nudges:
         if Operation.objects.due(State.UNCLEAR, State.RUNNING).filter(unknown).exists():
             self._nudge(tasks.settle_operations, again=PASS_AGAIN)
         if late(unknown).exists():
-            settle.settle()
+            settle.settle(seconds=OWN_LOOKS)
 
     def tell(self) -> None:
         """Nudge the mails about what needs a person; send them ourselves if nobody did in time."""

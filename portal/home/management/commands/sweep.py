@@ -25,9 +25,9 @@ def jobs() -> list[Job]:
     nudges, reading, catch_up = Nudges(nudger), Reading(nudger), CatchUp()
     pace = settings.SWEEP_SECONDS
     return [
-        Job("heartbeat", nudges.beat, 10),
+        Job("heartbeat", nudges.beat, 10, between=True),
         # Before anything is sent, whatever the portal missed.
-        Job("continuity", catch_up.run, 10),
+        Job("continuity", catch_up.run, 10, between=True),
         Job("lapsed leases", send.lapse, pace),
         Job("due operations", nudges.send, pace),
         Job("running operations", nudges.follow, pace),
