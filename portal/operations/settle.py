@@ -15,6 +15,7 @@ from portal.operations.actions import TakenError
 from portal.operations.fitting import Known, Sight, look, rivals
 from portal.operations.leases import claim, give_back, look_again
 from portal.operations.models import Attempt, Operation, Situation
+from portal.operations.slowing import in_nobodys_way
 from portal.operations.states import LostRaceError, State
 from portal.operations.unsettled import NOT_YET, UNREADABLE, Person
 from portal.upstream.client import client as upstream_client
@@ -65,8 +66,9 @@ def _try(client: itcare.Client, known: Known, operation: Operation) -> None:
     except Exception:
         # One row that cannot be settled slows down by itself and must not stop the others.
         logger.exception("Operation %s could not be settled.", operation.pk)
-        look_again(operation, 0, failed=True)
-        unsettled.keeps_failing(operation)
+        with in_nobodys_way(operation):
+            look_again(operation, 0, failed=True)
+            unsettled.keeps_failing(operation)
 
 
 def _look(client: itcare.Client, known: Known, operation: Operation) -> None:

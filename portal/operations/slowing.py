@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -27,10 +28,24 @@ def slow_down(operation: Operation, why: str, seconds: float = 0) -> None:
         why: A sentence for people.
         seconds: Until the next look, at least.
     """
-    look_again(operation, seconds, failed=True)
-    if operation.failures + 1 >= settings.STUCK_FAILURES:
-        words = f"Looking at it failed {settings.STUCK_FAILURES} times in a row or more, the last time so: {why}"
-        raise_once(Situation.STUCK, words, operation)
+    with in_nobodys_way(operation):
+        look_again(operation, seconds, failed=True)
+        if operation.failures + 1 >= settings.STUCK_FAILURES:
+            words = f"Looking at it failed {settings.STUCK_FAILURES} times in a row or more, the last time so: {why}"
+            raise_once(Situation.STUCK, words, operation)
+
+
+@contextmanager
+def in_nobodys_way(operation: Operation) -> Iterator[None]:
+    """Let the others go on where a row cannot even be slowed down or shown: that is tried again when it fails again."""
+    try:
+        yield
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        if not connection.is_usable():
+            raise
+        logger.exception("Operation %s could not be slowed down, or nobody told of it.", operation.pk)
 
 
 class Round:

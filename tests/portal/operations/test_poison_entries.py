@@ -109,6 +109,27 @@ def test_settling(cast: Cast, upstream: Sandbox, settings: Settings) -> None:
     assert {state for state, _ in states()} == {"succeeded"}
 
 
+def test_one_that_can_be_shown_to_nobody_stops_no_other(cast: Cast, upstream: Sandbox, settings: Settings) -> None:
+    settings.STUCK_FAILURES, settings.SETTLE_GRACE_SECONDS = 1, 0
+    rows = [sending(row) for row in waiting(cast)]
+    for row in rows:
+        row.attempts.create(number=1, fence=0)
+    with refusing("audit_entry", "verb <> 'concern.raised'"):
+        with refusing("operations_operation", "name <> 'poison01' OR state = 'sending'"):
+            assert send.lapse() == 2
+        assert (states(), stuck()) == ([("unclear", 0), ("sending", 1), ("unclear", 0)], [])
+        time_passes()
+        send.lapse()
+        # No such number can be asked for; of the others nothing is found, which cannot be told either.
+        rows[1].attempts.update(upstream_action_id=-1)
+        time_passes()
+        settle.settle()
+        assert ([failures for _, failures in states()], stuck()) == ([1, 1, 1], [])
+    time_passes()
+    settle.settle()
+    assert ("stuck", rows[1]) in stuck()
+
+
 def test_what_is_refused_has_not_moved(cast: Cast) -> None:
     row, change = queued(cast.developer, cast.approver), pending(cast.developer, name="second01")
     with refusing("audit_entry", "verb NOT IN ('operation.cancelled', 'change.withdrawn')"):
