@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from portal.accounts.models import User
@@ -120,11 +120,18 @@ def name_too(situation: Situation, operation: Operation, actions: Sequence[Actio
 
 
 def late_action(operation: Operation, words: str, actions: QuerySet[Action]) -> bool:
-    """Raise the alarm about actions of an operation that has ended; an open one tells of these too."""
+    """Raise the alarm about actions of an operation that has ended; an open one tells of these too, by another mail.
+
+    The operation is locked already.
+    """
     known = Concern.objects.open().filter(operation=operation, situation=Situation.LATE_ACTION)
     said = " ".join(known.values_list("words", flat=True))
-    rows = Action.objects.filter(Q(pk__in=actions) | Q(concerns__in=known)).distinct()
-    return raise_concern(Situation.LATE_ACTION, f"{words} {said}".strip(), operation=operation, actions=list(rows))
+    before = set(Action.objects.filter(concerns__in=known))
+    rows = before.union(actions)
+    made = raise_concern(Situation.LATE_ACTION, f"{words} {said}".strip(), operation=operation, actions=list(rows))
+    if rows != before and not made:
+        known.update(tell_at=Now(), told_at=None)
+    return made
 
 
 def close_of(operation: Operation, outcome: str, *situations: Situation, by: User | None = None) -> int:

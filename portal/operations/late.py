@@ -97,13 +97,7 @@ def _tell(operation: Operation, actions: Iterable[itcare.Action], known: Known) 
     attempt = first_open(operation)
     if attempt is None or _somebody_is_at_it(operation):
         return
-    told = Q(operation=operation) | Q(situation=Situation.LATE_ACTION)
-    own = set(operation.actions.values_list("upstream_id", flat=True))
-    fresh = [
-        action
-        for action in fitting(actions, operation, attempt, known)
-        if action.id not in own and not Concern.objects.filter(told, actions__upstream_id=action.id).exists()
-    ]
+    fresh = _untold(operation, fitting(actions, operation, attempt, known))
     if len(fresh) == 1 and _seen_done(operation) and not fresh[0].failed:
         try:
             _link(operation, fresh[0])
@@ -111,6 +105,17 @@ def _tell(operation: Operation, actions: Iterable[itcare.Action], known: Known) 
             logger.info("Action %s was taken for another operation's meanwhile.", fresh[0].id)
     elif fresh:
         _alarm(operation, fresh)
+
+
+def _untold(operation: Operation, actions: Iterable[itcare.Action]) -> list[itcare.Action]:
+    """Those that nobody was told of, the first by number first."""
+    told = Q(operation=operation) | Q(situation=Situation.LATE_ACTION)
+    own = set(operation.actions.values_list("upstream_id", flat=True))
+    return [
+        action
+        for action in sorted(actions, key=lambda action: action.id)
+        if action.id not in own and not Concern.objects.filter(told, actions__upstream_id=action.id).exists()
+    ]
 
 
 def _somebody_is_at_it(operation: Operation) -> bool:
@@ -145,14 +150,21 @@ def _link(operation: Operation, action: itcare.Action) -> None:
 
 
 def _alarm(operation: Operation, actions: list[itcare.Action]) -> None:
-    numbers = ", ".join(str(action.id) for action in actions[:5])
-    how = "which a person had settled" if operation.settled_by_id else f"which had ended as {operation.state}"
-    words = (
-        f"ITCare shows action {numbers}, and it can only be that of this operation, {how}. What was asked for may have "
-        "been carried out after all: look at the cluster."
-    )
     with transaction.atomic():
         lock(operation)
         for action in actions:
             note(action, None)
-        late_action(operation, words, Action.objects.filter(upstream_id__in=[action.id for action in actions]))
+        # Another may have told of some meanwhile, and a person may have dealt with that.
+        actions = _untold(operation, actions)
+        if actions:
+            rows = Action.objects.filter(upstream_id__in=[action.id for action in actions])
+            late_action(operation, _words(operation, actions), rows)
+
+
+def _words(operation: Operation, actions: list[itcare.Action]) -> str:
+    numbers = ", ".join(str(action.id) for action in actions[:5])
+    how = "which a person had settled" if operation.settled_by_id else f"which had ended as {operation.state}"
+    return (
+        f"ITCare shows action {numbers}, and it can only be that of this operation, {how}. What was asked for may have "
+        "been carried out after all: look at the cluster."
+    )

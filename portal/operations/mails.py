@@ -3,13 +3,14 @@
 import logging
 import time
 import unicodedata
-from datetime import timedelta
+from datetime import datetime, timedelta
 from smtplib import SMTPException
 from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
@@ -47,9 +48,8 @@ def tell(*, seconds: float = PASS_SECONDS) -> int:
     for concern in untold()[:A_PASS]:
         if told and time.monotonic() > end:
             break
-        # The time moves on before the mail leaves: two passes at once send it once, and one that dies sends it later.
-        claimed = Concern.objects.filter(pk=concern.pk, told_at=None, tell_at=concern.tell_at)
-        if not claimed.update(tell_at=Now() + AGAIN):
+        again = _claimed(concern)
+        if again is None:
             continue
         people = _people(concern)
         if not people:
@@ -57,7 +57,8 @@ def tell(*, seconds: float = PASS_SECONDS) -> int:
             continue
         try:
             _mail(concern, people).send()
-            Concern.objects.filter(pk=concern.pk).update(told_at=Now())
+            # What was added meanwhile is for another mail.
+            Concern.objects.filter(pk=concern.pk, tell_at=again).update(told_at=Now())
         except (SMTPException, OSError) as error:
             logger.warning("The mail about concern %s was not sent: %s", concern.pk, error)
             break
@@ -69,6 +70,18 @@ def tell(*, seconds: float = PASS_SECONDS) -> int:
             continue
         told += 1
     return told
+
+
+def _claimed(concern: Concern) -> datetime | None:
+    """Move the time of the next try on before the mail leaves; answers it, or None where another was faster.
+
+    Two passes at once send a mail once, and one that dies in between sends it later.
+    """
+    with transaction.atomic():
+        mine = Concern.objects.filter(pk=concern.pk, told_at=None, tell_at=concern.tell_at)
+        if not mine.update(tell_at=Now() + AGAIN):
+            return None
+        return Concern.objects.values_list("tell_at", flat=True).get(pk=concern.pk)
 
 
 def tell_late() -> None:
