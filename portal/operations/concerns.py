@@ -12,6 +12,7 @@ from portal.inventory.models import Cluster
 from portal.operations.fitting import noted
 from portal.operations.locks import lock
 from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
+from portal.operations.states import State
 
 
 @transaction.atomic
@@ -79,15 +80,30 @@ def close(rows: QuerySet[Concern], outcome: str, *, by: User | None = None) -> i
     return len(closed)
 
 
+@transaction.atomic
 def raise_once(situation: Situation, words: str, operation: Operation, actions: Sequence[Action] = ()) -> bool:
     """Raise a concern that comes from time alone, unless a person has dealt with it; answers whether that was new.
 
-    What a person has closed would otherwise come back at the next look, as nothing has changed by it.
+    What a person has closed would otherwise come back at the next look, as nothing has changed by it. What is over by
+    the time that the operation can be locked is told to nobody.
     """
+    lock(operation)
+    if not _still(situation).filter(pk=operation.pk).exists():
+        return False
     dealt_with = Concern.objects.filter(operation=operation, situation=situation, closed_by__isnull=False)
     if dealt_with.filter(raised_at__gte=operation.sent_at or operation.queued_at).exists():
         return False
     return raise_concern(situation, words, operation=operation, actions=actions)
+
+
+def _still(situation: Situation) -> QuerySet[Operation]:
+    """Operations to which that can still happen."""
+    if situation == Situation.OVERDUE:
+        return Operation.objects.overdue()
+    rows = Operation.objects.unfinished()
+    if situation == Situation.UNREACHABLE:
+        return rows.filter(state=State.QUEUED)
+    return rows.filter(missed_at__isnull=False) if situation == Situation.VANISHED else rows
 
 
 def same_action(operation: Operation, number: int) -> bool:

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from portal import itcare
 from portal.audit.record import record
 from portal.operations import ends
-from portal.operations.actions import TakenError, note, tie
+from portal.operations.actions import TakenError, in_order, note, tie
 from portal.operations.concerns import late_action
 from portal.operations.fitting import Known, first_open, fitting, unaccounted
 from portal.operations.locks import lock
@@ -113,7 +113,7 @@ def _untold(operation: Operation, actions: Iterable[itcare.Action]) -> list[itca
     own = set(operation.actions.values_list("upstream_id", flat=True))
     return [
         action
-        for action in sorted(actions, key=lambda action: action.id)
+        for action in in_order(actions)
         if action.id not in own and not Concern.objects.filter(told, actions__upstream_id=action.id).exists()
     ]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from django.core import mail
@@ -36,8 +37,16 @@ def given_up(cast: Cast) -> Operation:
 
 
 @contextmanager
-def all_have_looked(row: Operation, *readers: Callable[[], object]) -> Iterator[None]:
-    """Let them read at the same instant, each on a connection of its own: all have looked when the first may tell."""
+def all_have_looked(
+    row: Operation, *readers: Callable[[], object], before: Callable[[], object] | None = None
+) -> Iterator[None]:
+    """Let them read at the same instant, each on a connection of its own: all have looked when the first may tell.
+
+    Args:
+        row: The operation that is held meanwhile.
+        readers: What they do.
+        before: Holds something else instead of it.
+    """
 
     def run(reader: Callable[[], object]) -> None:
         try:
@@ -47,7 +56,8 @@ def all_have_looked(row: Operation, *readers: Callable[[], object]) -> Iterator[
 
     with ThreadPoolExecutor(len(readers)) as pool:
         with transaction.atomic():
-            Operation.objects.select_for_update(of=("self",)).get(pk=row.pk)
+            before = before or partial(Operation.objects.select_for_update(of=("self",)).get, pk=row.pk)
+            before()
             running = [pool.submit(run, reader) for reader in readers]
             until(lambda: waiting() == len(readers))
             yield
