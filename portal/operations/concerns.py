@@ -1,6 +1,7 @@
 """Raises and closes concerns. Each is told once, however often the portal comes upon it."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -13,6 +14,8 @@ from portal.operations.fitting import noted
 from portal.operations.locks import lock
 from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
 from portal.operations.states import State
+
+WORDS: Final = 1000  # letters of the sentence for people, at most
 
 
 @transaction.atomic
@@ -48,15 +51,15 @@ def raise_concern(
             "operation": operation,
             "cluster": cluster or (operation.cluster if operation else None),
             "service_id": about.service_id if about else None,
-            "words": words[:1000],
+            "words": words[:WORDS],
         },
     )
     told = set(row.actions.values_list("pk", flat=True))
     fresh = {action.pk for action in actions}
     if fresh != told:
         row.actions.set(fresh)
-    if not made and (row.words != words[:1000] or fresh != told):
-        Concern.objects.filter(pk=row.pk).update(words=words[:1000], changed_at=Now())
+    if not made and (row.words != words[:WORDS] or fresh != told):
+        Concern.objects.filter(pk=row.pk).update(words=words[:WORDS], changed_at=Now())
     if made:
         _record("concern.raised", row, None, {"words": row.words[:300]})
     return made
@@ -94,6 +97,25 @@ def raise_once(situation: Situation, words: str, operation: Operation, actions: 
     if dealt_with.filter(raised_at__gte=operation.sent_at or operation.queued_at).exists():
         return False
     return raise_concern(situation, words, operation=operation, actions=actions)
+
+
+@transaction.atomic
+def keeps_failing(words: str) -> bool:
+    """Tell administrators of a row that is no operation on its way, or not stuck there; answers whether that was new.
+
+    One matter names all such rows, each by a sentence: a further one is told by another mail. What somebody has noted
+    is not told again.
+    """
+    words = words[:WORDS]
+    rows = Concern.objects.filter(situation=Situation.STUCK, operation=None, cluster=None)
+    known = rows.open().select_for_update(of=("self",)).first()
+    said = known.words if known else ""
+    both = f"{said} {words}".strip()
+    if words in said or len(both) > WORDS or rows.filter(closed_by__isnull=False, words__contains=words).exists():
+        return False
+    if not raise_concern(Situation.STUCK, both):
+        rows.open().update(tell_at=Now(), told_at=None)
+    return True
 
 
 def _still(situation: Situation) -> QuerySet[Operation]:

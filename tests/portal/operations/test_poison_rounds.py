@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, Final, LiteralString
 
 import pytest
+from django.core import mail
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from pytest_django import Settings
@@ -14,14 +15,17 @@ from portal.changes.models import Change
 from portal.changes.models import State as ChangeState
 from portal.home.management.commands.sweep import jobs
 from portal.inventory.models import Cluster, Sync
-from portal.operations import send
+from portal.operations import mails, send
+from portal.operations.acts import Act
 from portal.operations.models import Concern, Operation, Situation
-from portal.operations.slowing import Round
 from portal.operations.states import State
 from portal.operations.sweep import once
+from tests.browsing import signed_in
 from tests.cast import Cast, cluster, pending
 from tests.faults.judge import judge
 from tests.faults.table import Row, told
+from tests.markup import Page
+from tests.portal.operations.deciding import acted
 from tests.portal.operations.needing import bare, concern_of
 from tests.portal.operations.poisoning import NAMES, refusing, states
 from tests.sandbox_server import Sandbox
@@ -200,14 +204,30 @@ CASES: Final = {
         "Rows that nobody can handle",
         "a poison row in a round of the sweep",
         "the database refuses what is to be done with one operation, cluster, request or concern",
-        "the others go on; it rests, longer after each failure, and the log tells of it",
-        "nothing out of the ordinary",
+        "the others go on; it rests, longer after each failure, and the log tells of it; an administrator is told when "
+        "it has failed often",
+        "*Needs a person*, for administrators: Looking at it keeps failing",
     )
 )
 def test_requests_that_nobody_can_end(
     cast: Cast, upstream: Sandbox, caplog: pytest.LogCaptureFixture, settings: Settings
 ) -> None:
+    settings.STUCK_FAILURES = 1
     the_others_go_on_and_the_log_tells_of_it(cast, CASES["expired"], caplog, settings)
+    (concern,) = Concern.objects.all()
+    number = Change.objects.get(name="poison01").pk
+    assert (concern.situation, concern.subject, concern.service) == ("stuck", "The portal itself", None)
+    assert concern.words == (
+        f"Request {number} (Create poison01) could not be handled 1 times in a row or more (IntegrityError); the log "
+        "of the sweep says why. It is tried again all the time."
+    )
+    for person, sees in ((cast.administrator, True), (cast.approver, False)):
+        page = Page.of(signed_in(person).get("/attention/").content).one("main")
+        assert bool(page.all("h2", id=f"concern-{concern.pk}")) == sees
+    mails.tell()
+    assert [message.to for message in mail.outbox] == [[cast.administrator.email]]
+    acted(Act.NOTED, concern, cast.administrator)
+    assert not Concern.objects.open().exists()
     judge(upstream)
 
 
@@ -230,33 +250,3 @@ def the_others_go_on_and_the_log_tells_of_it(
     assert case.done() == ["first01", "third01"]
     logged = [record for record in caplog.records if record.exc_info and "could not be" in record.getMessage()]
     assert len(logged) == 1
-
-
-def test_one_that_fails_rests_ever_longer_and_is_done_when_it_can_be(cast: Cast) -> None:
-    rows = [row_of(cast, name=name) for name in NAMES]
-    tried, broken = list[str](), [True]
-
-    def do(row: Operation) -> None:
-        tried.append(row.name)
-        if broken[0] and row.name == "poison01":
-            raise ValueError
-
-    now = [0.0]
-    rounds = Round("Operation", clock=lambda: now[0])
-    due = Operation.objects.order_by("pk")
-    assert (rounds.go(due, do), rounds.go(due, do)) == (2, 2)
-    assert tried == [*NAMES, "first01", "third01"]
-    # One that rests takes nobody's place.
-    assert rounds.go(due.exclude(pk=rows[0].pk), do, 1) == 1
-    assert tried.pop() == "third01"
-    waits = []
-    for failures in (1, 2, 3):
-        began = now[0]
-        while tried.count("poison01") == failures:
-            now[0] += 1
-            rounds.go(due, do)
-        waits.append(now[0] - began)
-    assert all(0.8 * wait <= took <= 1.2 * wait + 1 for took, wait in zip(waits, (4, 8, 16), strict=True))
-    broken[0] = False
-    now[0] += 600
-    assert rounds.go(due, do) == 3
