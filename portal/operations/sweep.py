@@ -13,7 +13,7 @@ from django.db import Error, close_old_connections
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from portal.operations import follow, heartbeat, mails, send, settle, tasks
+from portal.operations import continuity, follow, heartbeat, mails, send, settle, tasks
 from portal.operations.models import Operation
 from portal.operations.states import State
 from portal.upstream import circuit
@@ -78,6 +78,12 @@ def _run(job: Job) -> None:
     job.due = time.monotonic() + job.every
 
 
+def at_work() -> None:
+    """Say between two pages of a long list that the sweep works: it goes on, however slowly ITCare answers."""
+    heartbeat.beat(heartbeat.SWEEP)
+    continuity.go_on()
+
+
 class Nudges:
     """Nudges workers for the operations that are due, and does what nobody has claimed in time."""
 
@@ -114,7 +120,7 @@ class Nudges:
         if Operation.objects.due(State.RUNNING).filter(known).exists():
             self._nudge(tasks.follow_operations, again=PASS_AGAIN)
         if late(known).exists():
-            follow.follow(seconds=OWN_LOOKS)
+            follow.follow(seconds=OWN_LOOKS, at_work=at_work)
 
     def settle(self) -> None:
         """Nudge the search for what is unclear; make it ourselves if nobody did in time."""

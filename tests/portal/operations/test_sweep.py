@@ -1,22 +1,25 @@
 """The sweep's loop, and what a slow ITCare may take of its time."""
 
+from datetime import timedelta
 from threading import Event
 
 import pytest
 from django.core.mail import EmailMessage
 from django.db.models.functions import Now
+from pytest_django import Settings
 
 from portal.home.management.commands.sweep import jobs
 from portal.inventory.models import Part, PartName
 from portal.inventory.parts import note_part
-from portal.operations import history, late, mails, settle
-from portal.operations.models import Operation
+from portal.operations import continuity, heartbeat, history, late, mails, settle
+from portal.operations.models import Continuity, Heartbeat, Operation
 from portal.operations.states import State
-from portal.operations.sweep import Job, once, sweep
+from portal.operations.sweep import Job, at_work, once, sweep
 from tests.cast import Cast, cluster
 from tests.portal.operations.engine import LISTS_ACTIONS, fault, time_passes
 from tests.portal.operations.needing import bare, concern_of
 from tests.sandbox_server import Sandbox
+from tests.states.rows import operation as row_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,3 +84,25 @@ def test_other_passes_begin_nothing_more_when_their_time_is_over(
         history.read_waiting(seconds=0)
         left.append(history.waiting().count())
     assert left == [1, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["lists of ITCare", "running operations"])
+def test_a_list_of_many_pages_lets_nothing_fall_silent(
+    cast: Cast, upstream: Sandbox, settings: Settings, name: str
+) -> None:
+    settings.SWEEP_PATIENCE_SECONDS = 0
+    row_of(cast, State.RUNNING)
+    heartbeat.beat(heartbeat.SWEEP)
+    long_ago = timedelta(seconds=200)
+    Heartbeat.objects.update(at=Now() - long_ago)
+    Continuity.objects.update(at=Now() - long_ago)
+    time_passes()
+    once([job for job in jobs() if job.name == name])
+    assert heartbeat.alive(heartbeat.SWEEP)
+    assert Continuity.objects.filter(at__gt=Now() - long_ago / 2).exists()
+
+
+def test_a_break_is_not_made_good_by_that(cast: Cast) -> None:
+    Continuity.objects.update(at=Now() - timedelta(days=1))
+    at_work()
+    assert not continuity.unbroken()
