@@ -14,7 +14,7 @@ from portal.operations.states import LostRaceError
 logger = logging.getLogger(__name__)
 
 A_PASS: Final = 200
-_ROUNDS: Final = {to: Round("Change") for to in (State.EXPIRED, State.WITHDRAWN, State.LAPSED)}
+_ROUNDS: Final = {to: Round("Request") for to in (State.EXPIRED, State.WITHDRAWN, State.LAPSED)}
 
 
 def expire() -> int:

@@ -201,7 +201,6 @@ class Change(models.Model):
         if Change.objects.filter(pk=self.pk, state=self.state).update(state=to, changed_at=Now(), **values) != 1:
             message = f"change {self.pk} is no longer {self.state}"
             raise LostRaceError(message)
-        before, self.state = self.state, to
         erase(secret)
         record(
             f"change.{to}",
@@ -211,8 +210,10 @@ class Change(models.Model):
             subject_id=self.pk,
             subject=self.title,
             service_id=self.service_id,
-            detail={"from": before, "digest": self.digest, **(detail or {})},
+            detail={"from": self.state, "digest": self.digest, **(detail or {})},
         )
+        # Last: what could not be written down has not moved.
+        self.state = to
 
 
 class Decision(models.Model):

@@ -1,5 +1,6 @@
 """What the sweep does for the inventory: it nudges workers to read, and reads itself what nobody has read in time."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
@@ -13,21 +14,30 @@ from portal.web.hints import Nudger
 
 # Read by the sweep itself in one pass: few, because it has other things to do.
 FEW: Final = 3
+# Seconds of a pass that the sweep gives to lists.
+OWN_READS: Final = 10.0
 PASS_AGAIN: Final = 1.5  # seconds
 
 
 class Reading:
     """Nudges the readings that are due."""
 
-    def __init__(self, nudger: Nudger) -> None:
+    def __init__(self, nudger: Nudger, at_work: Callable[[], None] | None = None) -> None:
+        """Nudge by this one.
+
+        Args:
+            nudger: Publishes hints.
+            at_work: Called before each request of a list, which can have hundreds of pages.
+        """
         self._nudge = nudger.nudge
+        self._at_work = at_work
 
     def lists(self) -> None:
         """Have the lists read that are due."""
         if lists.lists_due():
             self._nudge(tasks.sync_lists)
         if lists.lists_due(late=settings.SWEEP_PATIENCE_SECONDS):
-            lists.sync_lists(client())
+            lists.sync_lists(client(before=self._at_work), seconds=OWN_READS)
 
     def clusters(self) -> None:
         """Have the clusters read that wait for it."""

@@ -1,6 +1,7 @@
 """Reads the lists of ITCare that are due: services, networks, regions, resources (API.md 8 to 11)."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
@@ -23,6 +24,8 @@ UNLISTED_AFTER: Final = timedelta(days=1)
 LISTS: Final = ("services", "networks", "regions", "resources")
 # Places change rarely: they are read this many times less often than the list of resources.
 PLACES_FACTOR: Final = 10
+# Seconds of a pass of a worker: one more list must not run into its time limit.
+PASS_SECONDS: Final = 30.0
 # What is listed was not missed.
 _HERE: Final = {"listed_at": Now(), "missed_at": None, "unlisted_at": None}
 # Addresses that are guesses (API.md A3, A4): without them choices come from what clusters tell and from the settings.
@@ -30,10 +33,14 @@ _HERE: Final = {"listed_at": Now(), "missed_at": None, "unlisted_at": None}
 _FALLBACKS: Final[dict[str, Callable[[], None]]] = {"networks": fallback.networks, "regions": fallback.places}
 
 
-def sync_lists(client: itcare.Client) -> None:
+def sync_lists(client: itcare.Client, *, seconds: float = PASS_SECONDS) -> None:
     """Read the lists that are due: services, networks, regions, resources (API.md 8 to 11).
 
     A list that cannot be read keeps its rows and notes why; the others go on.
+
+    Args:
+        client: Asks ITCare.
+        seconds: When so many are over, no other list is begun: the rest stays due.
     """
     readers: dict[str, Callable[[itcare.Client], None]] = {
         "services": read_services,
@@ -41,10 +48,14 @@ def sync_lists(client: itcare.Client) -> None:
         "regions": read_regions,
         "resources": read_resources,
     }
+    end, begun = time.monotonic() + seconds, 0
     for name in LISTS:
-        seconds = settings.SYNC_SECONDS * (1 if name == "resources" else PLACES_FACTOR)
-        if not _claim(name, seconds):
+        if begun and time.monotonic() > end:
+            break
+        pace = settings.SYNC_SECONDS * (1 if name == "resources" else PLACES_FACTOR)
+        if not _claim(name, pace):
             continue
+        begun += 1
         try:
             readers[name](client)
         except itcare.ItcareError as error:

@@ -81,7 +81,7 @@ def _take(cluster: Cluster, name: PartName, answer: "Future[Told]") -> None:
 @transaction.atomic
 def _keep(cluster: Cluster, name: PartName, told: Told) -> None:
     # The row lock makes two readings of one cluster follow each other instead of doubling its parts.
-    Cluster.objects.select_for_update().only("pk").get(pk=cluster.pk)
+    Cluster.objects.select_for_update(no_key=True).only("pk").get(pk=cluster.pk)
     if isinstance(told, list):
         Cluster.objects.filter(pk=cluster.pk).update(offered_versions=told)
         cluster.offered_versions = told

@@ -1,6 +1,6 @@
 """Writes ITCare's actions down as they are read: each different message once, with its time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from portal import itcare
@@ -39,6 +39,11 @@ def note(action: itcare.Action, operation: Operation | None) -> bool:
     return new
 
 
+def in_order(actions: Iterable[itcare.Action]) -> list[itcare.Action]:
+    """Sort them by number: whoever notes several in one transaction locks them so (see `locks`)."""
+    return sorted(actions, key=lambda action: action.id or 0)
+
+
 class TakenError(Exception):
     """The action carries out another operation.
 
@@ -74,7 +79,7 @@ def note_all(told: Sequence[tuple[itcare.Action, Operation]]) -> set[int]:
     Args:
         told: Each action, as read, with the operation that it carries out. Within a transaction that holds these rows.
     """
-    by_number = {action.id: (action, operation) for action, operation in told}
+    by_number = {action.id: (action, operation) for action, operation in sorted(told, key=lambda each: each[0].id)}
     known = {row.upstream_id: row for row in Action.objects.filter(upstream_id__in=by_number)}
     rows = [
         _merged(known.get(number) or Action(upstream_id=number), _told(action, operation))

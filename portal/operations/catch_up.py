@@ -91,15 +91,15 @@ def _say(words: str) -> None:
 
 def _conclude(found: Sequence[itcare.Action], since: Sequence[itcare.Action], newest: int | None) -> None:
     """Show what was found, and count from now; let sends go if nothing needs a person."""
+    names = {(action.resource_name or "").lower() for action in since}
+    named = Cluster.objects.present().annotate(lower=Lower("name")).filter(lower__in=names)
+    waiting.want(list(named.values_list("pk", flat=True)))
     with transaction.atomic():
         row = Continuity.objects.select_for_update(of=("self",)).get()
         if not row.broken:
             return
         own = Hold.objects.filter(pk=row.hold_id or 0, ended_at=None)
         hold = own.select_for_update(of=("self",)).first()
-        names = {(action.resource_name or "").lower() for action in since}
-        named = Cluster.objects.present().annotate(lower=Lower("name")).filter(lower__in=names)
-        waiting.want(list(named.values_list("pk", flat=True)))
         Continuity.objects.update(
             broken="",
             database=continuity.database(),

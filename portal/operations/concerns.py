@@ -1,9 +1,10 @@
 """Raises and closes concerns. Each is told once, however often the portal comes upon it."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from portal.accounts.models import User
@@ -12,6 +13,9 @@ from portal.inventory.models import Cluster
 from portal.operations.fitting import MOST_NOTED, noted
 from portal.operations.locks import lock
 from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
+from portal.operations.states import State
+
+WORDS: Final = 1000  # letters of the sentence for people, at most
 
 
 @transaction.atomic
@@ -47,15 +51,15 @@ def raise_concern(
             "operation": operation,
             "cluster": cluster or (operation.cluster if operation else None),
             "service_id": about.service_id if about else None,
-            "words": words[:1000],
+            "words": words[:WORDS],
         },
     )
     told = set(row.actions.values_list("pk", flat=True))
     fresh = {action.pk for action in actions}
     if fresh != told:
         row.actions.set(fresh)
-    if not made and (row.words != words[:1000] or fresh != told):
-        Concern.objects.filter(pk=row.pk).update(words=words[:1000], changed_at=Now())
+    if not made and (row.words != words[:WORDS] or fresh != told):
+        Concern.objects.filter(pk=row.pk).update(words=words[:WORDS], changed_at=Now())
     if made:
         _record("concern.raised", row, None, {"words": row.words[:300]})
     return made
@@ -79,15 +83,49 @@ def close(rows: QuerySet[Concern], outcome: str, *, by: User | None = None) -> i
     return len(closed)
 
 
+@transaction.atomic
 def raise_once(situation: Situation, words: str, operation: Operation, actions: Sequence[Action] = ()) -> bool:
     """Raise a concern that comes from time alone, unless a person has dealt with it; answers whether that was new.
 
-    What a person has closed would otherwise come back at the next look, as nothing has changed by it.
+    What a person has closed would otherwise come back at the next look, as nothing has changed by it. What is over by
+    the time that the operation can be locked is told to nobody.
     """
+    lock(operation)
+    if not _still(situation).filter(pk=operation.pk).exists():
+        return False
     dealt_with = Concern.objects.filter(operation=operation, situation=situation, closed_by__isnull=False)
     if dealt_with.filter(raised_at__gte=operation.sent_at or operation.queued_at).exists():
         return False
     return raise_concern(situation, words, operation=operation, actions=actions)
+
+
+@transaction.atomic
+def keeps_failing(words: str) -> bool:
+    """Tell administrators of a row that is no operation on its way, or not stuck there; answers whether that was new.
+
+    One matter names all such rows, each by a sentence: a further one is told by another mail. What somebody has noted
+    is not told again.
+    """
+    words = words[:WORDS]
+    rows = Concern.objects.filter(situation=Situation.STUCK, operation=None, cluster=None)
+    known = rows.open().select_for_update(of=("self",)).first()
+    said = known.words if known else ""
+    both = f"{said} {words}".strip()
+    if words in said or len(both) > WORDS or rows.filter(closed_by__isnull=False, words__contains=words).exists():
+        return False
+    if not raise_concern(Situation.STUCK, both):
+        rows.open().update(tell_at=Now(), told_at=None)
+    return True
+
+
+def _still(situation: Situation) -> QuerySet[Operation]:
+    """Operations to which that can still happen."""
+    if situation == Situation.OVERDUE:
+        return Operation.objects.overdue()
+    rows = Operation.objects.unfinished()
+    if situation == Situation.UNREACHABLE:
+        return rows.filter(state=State.QUEUED)
+    return rows.filter(missed_at__isnull=False) if situation == Situation.VANISHED else rows
 
 
 def same_action(operation: Operation, number: int) -> bool:
@@ -129,11 +167,18 @@ def name_too(situation: Situation, operation: Operation, actions: Sequence[Actio
 
 
 def late_action(operation: Operation, words: str, actions: QuerySet[Action]) -> bool:
-    """Raise the alarm about actions of an operation that has ended; an open one tells of these too."""
+    """Raise the alarm about actions of an operation that has ended; an open one tells of these too, by another mail.
+
+    The operation is locked already.
+    """
     known = Concern.objects.open().filter(operation=operation, situation=Situation.LATE_ACTION)
     said = " ".join(known.values_list("words", flat=True))
-    rows = Action.objects.filter(Q(pk__in=actions) | Q(concerns__in=known)).distinct()
-    return raise_concern(Situation.LATE_ACTION, f"{words} {said}".strip(), operation=operation, actions=list(rows))
+    before = set(Action.objects.filter(concerns__in=known))
+    rows = before.union(actions)
+    made = raise_concern(Situation.LATE_ACTION, f"{words} {said}".strip(), operation=operation, actions=list(rows))
+    if rows != before and not made:
+        known.update(tell_at=Now(), told_at=None)
+    return made
 
 
 def close_of(operation: Operation, outcome: str, *situations: Situation, by: User | None = None) -> int:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
+from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -14,6 +15,7 @@ from portal.inventory.models import ACTIVE, INACTIVE, Cluster
 from portal.inventory.waiting import want
 from portal.operations import concerns
 from portal.operations.history import foreign
+from portal.operations.locks import lock
 from portal.operations.models import Concern, Operation, Situation
 from portal.operations.states import UNFINISHED, Proof, State
 
@@ -52,7 +54,7 @@ def compare() -> int:
         except Exception as error:
             # One row that cannot be compared must not stop the others.
             logger.exception("The cluster of operation %s could not be compared.", operation.pk)
-            _put_off(operation, cluster, error)
+            _try_to_put_off(operation, cluster, error)
             continue
         compared += 1
     return compared
@@ -66,7 +68,10 @@ def ask() -> int:
     return want(list(waiting.values_list("cluster_id", flat=True)[:A_PASS]))
 
 
+@transaction.atomic
 def _compare(operation: Operation, cluster: Cluster) -> None:
+    """Note that it was compared, together with what is told of it: what could not be told is compared again."""
+    lock(operation)
     rows = Operation.objects.filter(pk=operation.pk)
     if operation.left is None:
         rows.update(left=_seen(cluster), compared_at=cluster.changed_at, failures=0)
@@ -77,8 +82,20 @@ def _compare(operation: Operation, cluster: Cluster) -> None:
         rows.update(compared_at=cluster.changed_at, failures=0)
 
 
+def _try_to_put_off(operation: Operation, cluster: Cluster, error: Exception) -> None:
+    try:
+        _put_off(operation, cluster, error)
+    except Exception:
+        if not connection.is_usable():
+            raise
+        # It stays as it was, and is tried again at the next pass.
+        logger.exception("Operation %s could not be put off either.", operation.pk)
+
+
+@transaction.atomic
 def _put_off(operation: Operation, cluster: Cluster, error: Exception) -> None:
     """Try some times more; then wait for the next news of the cluster, and tell a person."""
+    lock(operation)
     rows = Operation.objects.filter(pk=operation.pk)
     if operation.failures + 1 < settings.STUCK_FAILURES:
         rows.update(failures=F("failures") + 1)

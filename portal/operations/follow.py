@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -42,18 +43,19 @@ LINKS_A_PASS: Final = 200
 SHOWN_WITHIN: Final = timedelta(minutes=2)
 
 
-def follow(*, seconds: float = ASKING_SECONDS) -> int:
+def follow(*, seconds: float = ASKING_SECONDS, at_work: Callable[[], None] | None = None) -> int:
     """Look at the running operations that are due; answers how many were looked at.
 
     What the list of actions in progress does not show is asked for by its id: it has ended, or the list is late.
 
     Args:
         seconds: How long to go on with single actions, which come after the list; the rest stays due.
+        at_work: Called before each request: the list can have hundreds of pages.
     """
     began = _began()
     if began is None:
         return 0
-    client = upstream_client()
+    client = upstream_client(before=at_work)
     pages = client.actions_by_page(statuses=[itcare.IN_PROGRESS])
     ended: dict[int, itcare.Action] = {}
     looked, batch = 0, list[itcare.Action]()
@@ -117,7 +119,7 @@ def _ask(
         held = claim(State.RUNNING, where=missing, limit=AT_ONCE)
         if not held:
             break
-        until = time.monotonic() + settings.LEASE_SECONDS / 3
+        until = min(end, time.monotonic() + settings.LEASE_SECONDS / 3)
         while held and time.monotonic() < until:
             operation = held.pop(0)
             looked += 1

@@ -1,5 +1,6 @@
 """Reads what ITCare tells of a cluster's past, so that what the portal did not start is seen too (API.md 6)."""
 
+import time
 from datetime import timedelta
 from typing import Final
 
@@ -17,6 +18,8 @@ from portal.operations.models import Action, Operation
 from portal.upstream.client import client as upstream_client
 
 READ_A_PASS: Final = 10
+# Seconds of a pass: what is left waits for the next one.
+PASS_SECONDS: Final = 30.0
 INCOMPLETE: Final = "ITCare's list of actions could not be read whole."
 
 
@@ -33,10 +36,16 @@ def read_late() -> None:
         read_waiting()
 
 
-def read_waiting() -> None:
-    """Read some of the histories that somebody waits for; two that try at once read each once."""
-    client = None
+def read_waiting(*, seconds: float = PASS_SECONDS) -> None:
+    """Read some of the histories that somebody waits for; two that try at once read each once.
+
+    Args:
+        seconds: When so many are over, no other is read: it waits for the next pass.
+    """
+    client, end = None, time.monotonic() + seconds
     for part in waiting()[:READ_A_PASS]:
+        if client is not None and time.monotonic() > end:
+            break
         if Part.objects.filter(pk=part.pk, wanted_at=part.wanted_at).update(wanted_at=None):
             client = client or upstream_client()
             read(client, part.cluster)

@@ -4,6 +4,7 @@ A job of the sweep.
 """
 
 import logging
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
@@ -15,7 +16,7 @@ from django.db.models.functions import Now
 from portal import itcare
 from portal.audit.record import record
 from portal.operations import ends
-from portal.operations.actions import TakenError, note, tie
+from portal.operations.actions import TakenError, in_order, note, tie
 from portal.operations.concerns import late_action
 from portal.operations.fitting import Known, first_open, fitting, unaccounted
 from portal.operations.locks import lock
@@ -28,18 +29,24 @@ logger = logging.getLogger(__name__)
 # Each costs a call: so many in one pass, and each of them not more often than this.
 A_PASS: Final = 5
 AGAIN_AFTER: Final = timedelta(minutes=10)
+# Seconds of a pass: other work of the sweep waits.
+PASS_SECONDS: Final = 30.0
 
 
-def watch() -> int:
-    """Ask ITCare about some of them, the longest unasked first; answers how many it asked about."""
+def watch(*, seconds: float = PASS_SECONDS) -> int:
+    """Ask ITCare about some of them, the longest unasked first; answers how many it asked about.
+
+    Args:
+        seconds: When so many are over, no other is asked about: it is the longest unasked at the next pass.
+    """
     waits = Q(searched_at=None) | Q(searched_at__lte=Now() - AGAIN_AFTER)
     either = Q(pk__in=unaccounted().values("pk")) | Q(pk__in=ends.owed().values("pk"))
     due = Operation.objects.filter(waits, either).order_by(F("searched_at").asc(nulls_first=True), "pk")
-    client, calls, asked = None, 0, 0
+    client, calls, asked, end = None, 0, 0, time.monotonic() + seconds
     for operation in due[:A_PASS]:
         by_name, by_number = (rows.filter(pk=operation.pk).exists() for rows in (unaccounted(), ends.owed()))
         calls += by_name + by_number
-        if calls > A_PASS:
+        if calls > A_PASS or (asked and time.monotonic() > end):
             break
         # Two sweeps ask once.
         if not Operation.objects.filter(pk=operation.pk, searched_at=operation.searched_at).update(searched_at=Now()):
@@ -90,13 +97,7 @@ def _tell(operation: Operation, actions: Iterable[itcare.Action], known: Known) 
     attempt = first_open(operation)
     if attempt is None or _somebody_is_at_it(operation):
         return
-    told = Q(operation=operation) | Q(situation=Situation.LATE_ACTION)
-    own = set(operation.actions.values_list("upstream_id", flat=True))
-    fresh = [
-        action
-        for action in fitting(actions, operation, attempt, known)
-        if action.id not in own and not Concern.objects.filter(told, actions__upstream_id=action.id).exists()
-    ]
+    fresh = _untold(operation, fitting(actions, operation, attempt, known))
     if len(fresh) == 1 and _seen_done(operation) and not fresh[0].failed:
         try:
             _link(operation, fresh[0])
@@ -104,6 +105,17 @@ def _tell(operation: Operation, actions: Iterable[itcare.Action], known: Known) 
             logger.info("Action %s was taken for another operation's meanwhile.", fresh[0].id)
     elif fresh:
         _alarm(operation, fresh)
+
+
+def _untold(operation: Operation, actions: Iterable[itcare.Action]) -> list[itcare.Action]:
+    """Those that nobody was told of, the first by number first."""
+    told = Q(operation=operation) | Q(situation=Situation.LATE_ACTION)
+    own = set(operation.actions.values_list("upstream_id", flat=True))
+    return [
+        action
+        for action in in_order(actions)
+        if action.id not in own and not Concern.objects.filter(told, actions__upstream_id=action.id).exists()
+    ]
 
 
 def _somebody_is_at_it(operation: Operation) -> bool:
@@ -138,14 +150,21 @@ def _link(operation: Operation, action: itcare.Action) -> None:
 
 
 def _alarm(operation: Operation, actions: list[itcare.Action]) -> None:
-    numbers = ", ".join(str(action.id) for action in actions[:5])
-    how = "which a person had settled" if operation.settled_by_id else f"which had ended as {operation.state}"
-    words = (
-        f"ITCare shows action {numbers}, and it can only be that of this operation, {how}. What was asked for may have "
-        "been carried out after all: look at the cluster."
-    )
     with transaction.atomic():
         lock(operation)
         for action in actions:
             note(action, None)
-        late_action(operation, words, Action.objects.filter(upstream_id__in=[action.id for action in actions]))
+        # Another may have told of some meanwhile, and a person may have dealt with that.
+        actions = _untold(operation, actions)
+        if actions:
+            rows = Action.objects.filter(upstream_id__in=[action.id for action in actions])
+            late_action(operation, _words(operation, actions), rows)
+
+
+def _words(operation: Operation, actions: list[itcare.Action]) -> str:
+    numbers = ", ".join(str(action.id) for action in actions[:5])
+    how = "which a person had settled" if operation.settled_by_id else f"which had ended as {operation.state}"
+    return (
+        f"ITCare shows action {numbers}, and it can only be that of this operation, {how}. What was asked for may have "
+        "been carried out after all: look at the cluster."
+    )

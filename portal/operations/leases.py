@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Now
 
 from portal.operations.models import Operation
@@ -42,16 +42,18 @@ def claim(
 def look_again(operation: Operation, seconds: float, *, failed: bool = False, slower: bool = True) -> None:
     """Give the row back, to be looked at again in some seconds; failures in a row slow it down, unless not `slower`.
 
-    Does nothing if another has taken the row over, or it has ended. One that is said to be sending keeps a lease, which
-    ends then.
+    Does nothing if another has taken the row over, or it has ended. The fence alone tells that: what failed may have
+    left another state in the caller's copy than in the database. One that is said to be sending is its sender's until
+    the lease is over, and keeps a lease, which ends then.
     """
-    rows = Operation.objects.unfinished().filter(pk=operation.pk, fence=operation.fence, state=operation.state)
+    rows = Operation.objects.unfinished().filter(pk=operation.pk, fence=operation.fence)
+    rows = rows.filter(~Q(state=State.SENDING) | Q(lease_until__lte=Now()))
     if failed and slower:
         seconds = max(seconds, back_off(operation.failures + 1))
     then = Now() + timedelta(seconds=seconds)
     rows.update(
         look_at=then,
-        lease_until=then if operation.state == State.SENDING else None,
+        lease_until=Case(When(state=State.SENDING, then=then), default=None),
         failures=F("failures") + 1 if failed else 0,
     )
 

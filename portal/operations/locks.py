@@ -1,13 +1,18 @@
 """The order in which a transaction locks what belongs to operations: who keeps to it never waits in a circle.
 
-1. the attempt, by whoever writes down what a call proved,
-2. the operation; of several, the one with the lower number first,
-3. ITCare's actions,
-4. the concerns,
-5. the chain of the audit log, which every entry takes until the end of the transaction: so `Operation.move` comes last.
+1. the clusters, by whoever starts an operation: of several, the one with the lower number first,
+2. the attempt, by whoever writes down what a call proved,
+3. the operation; of several, likewise,
+4. ITCare's actions, likewise,
+5. the concerns,
+6. the chain of the audit log, which every entry takes until the end of the transaction: so `Operation.move` comes last.
 
 What is locked again is no new lock. Who raises a concern about an operation locks that one without more ado
 (`concerns.raise_concern`); who only closes concerns needs no more than them.
+
+Who holds an operation changes no cluster: that one is to be read is noted before or after, in a transaction of its own.
+Rows that refer to a cluster lock its key at the very end, after the chain: so nobody locks one in a way that holds
+them up (`no_key`).
 """
 
 from portal.operations.models import Operation

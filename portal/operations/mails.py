@@ -1,14 +1,16 @@
 """Mails about what needs a person: one to those who can act on it, at least once, and not again and again."""
 
 import logging
+import time
 import unicodedata
-from datetime import timedelta
+from datetime import datetime, timedelta
 from smtplib import SMTPException
 from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
@@ -20,6 +22,8 @@ from portal.operations.models import Concern
 logger = logging.getLogger(__name__)
 
 A_PASS: Final = 20
+# Seconds of a pass: a mail server that takes its time must not hold up the sweep.
+PASS_SECONDS: Final = 30.0
 # After a try: one that a process did not survive, or that the mail server did not take, is repeated then.
 AGAIN: Final = timedelta(minutes=5)
 SUBJECT_LENGTH: Final = 150
@@ -32,16 +36,20 @@ def untold(*, late: bool = False) -> QuerySet[Concern]:
     return rows.select_related("operation", "cluster", "service").order_by("tell_at", "pk")
 
 
-def tell() -> int:
+def tell(*, seconds: float = PASS_SECONDS) -> int:
     """Send the mails that are due; answers how many were sent.
 
     A mail server that does not answer is asked once a pass, so that it costs one time-out; the rest waits.
+
+    Args:
+        seconds: When so many are over, no other mail is begun.
     """
-    told = 0
+    told, end = 0, time.monotonic() + seconds
     for concern in untold()[:A_PASS]:
-        # The time moves on before the mail leaves: two passes at once send it once, and one that dies sends it later.
-        claimed = Concern.objects.filter(pk=concern.pk, told_at=None, tell_at=concern.tell_at)
-        if not claimed.update(tell_at=Now() + AGAIN):
+        if told and time.monotonic() > end:
+            break
+        again = _claimed(concern)
+        if again is None:
             continue
         people = _people(concern)
         if not people:
@@ -49,7 +57,8 @@ def tell() -> int:
             continue
         try:
             _mail(concern, people).send()
-            Concern.objects.filter(pk=concern.pk).update(told_at=Now())
+            # What was added meanwhile is for another mail.
+            Concern.objects.filter(pk=concern.pk, tell_at=again).update(told_at=Now())
         except (SMTPException, OSError) as error:
             logger.warning("The mail about concern %s was not sent: %s", concern.pk, error)
             break
@@ -61,6 +70,18 @@ def tell() -> int:
             continue
         told += 1
     return told
+
+
+def _claimed(concern: Concern) -> datetime | None:
+    """Move the time of the next try on before the mail leaves; answers it, or None where another was faster.
+
+    Two passes at once send a mail once, and one that dies in between sends it later.
+    """
+    with transaction.atomic():
+        mine = Concern.objects.filter(pk=concern.pk, told_at=None, tell_at=concern.tell_at)
+        if not mine.update(tell_at=Now() + AGAIN):
+            return None
+        return Concern.objects.values_list("tell_at", flat=True).get(pk=concern.pk)
 
 
 def tell_late() -> None:

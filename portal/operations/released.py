@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from portal import itcare
-from portal.operations.actions import note
+from portal.operations.actions import in_order, note
 from portal.operations.acts import PERHAPS_EXECUTED
 from portal.operations.locks import lock_own
 from portal.operations.models import Action, Operation
@@ -90,7 +90,7 @@ def _back_to_unclear(operation: Operation, actions: list[itcare.Action]) -> None
     try:
         with transaction.atomic():
             lock_own(operation)
-            for action in actions:
+            for action in in_order(actions):
                 note(action, None)
             take_back(operation, actions, WORDS, operation.fence)
     except LostRaceError:

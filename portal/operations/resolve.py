@@ -90,8 +90,6 @@ def end(concern: Concern, user: User, why: str, *, seen: str, act: Act) -> None:
     to, reason, what = ENDS[act]
     with transaction.atomic():
         _, operation = _held(concern, user, seen, act)
-        if operation.cluster is not None:
-            refresh(operation.cluster)
         concerns.close_of(operation, _outcome(what, why), by=user)
         operation.move(
             to,
@@ -102,6 +100,8 @@ def end(concern: Concern, user: User, why: str, *, seen: str, act: Act) -> None:
             reason=reason,
             message=f"{what} by {user}: {why}"[:500],
         )
+    if operation.cluster is not None:
+        refresh(operation.cluster)
 
 
 def note(concern: Concern, user: User, why: str, *, seen: str) -> None:

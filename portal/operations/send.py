@@ -178,8 +178,9 @@ def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
                 also_released_by=None,
                 message="",
             )
-    except (LostRaceError, IntegrityError):
-        # One who took over may have made an attempt of this number.
+    except (LostRaceError, IntegrityError) as error:
+        if isinstance(error, IntegrityError) and not _made_already(error):
+            raise
         if not may_send():
             logger.info("Operation %s waits: sends were put on hold.", operation.pk)
             hand_back(operation)
@@ -192,6 +193,12 @@ def _say(operation: Operation, watermark: itcare.Actions) -> Attempt | None:
             look_again(operation, 0, failed=True)
         return None
     return attempt
+
+
+def _made_already(error: IntegrityError) -> bool:
+    """Whether it was refused because one who took over has made an attempt of this number, or one that is open."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return getattr(diagnosis, "constraint_name", None) in {"attempt_number_once", "one_open_attempt"}
 
 
 @sensitive_variables("secret")

@@ -1,48 +1,74 @@
 """Settles what is not known: looks for the action or its effect, and never sends again (SAFETY 1 rule 6)."""
 
 import logging
+import time
 from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from portal import itcare
 from portal.operations import concerns, effects, relapses, unsettled
 from portal.operations.actions import TakenError
 from portal.operations.fitting import Known, Sight, look, rivals
-from portal.operations.leases import claim, look_again
+from portal.operations.leases import claim, give_back, look_again
 from portal.operations.models import Attempt, Operation, Situation
+from portal.operations.slowing import in_nobodys_way
 from portal.operations.states import LostRaceError, State
 from portal.operations.unsettled import NOT_YET, UNREADABLE, Person
 from portal.upstream.client import client as upstream_client
 
 logger = logging.getLogger(__name__)
 
+# Rows that one pass holds at a time: no lease must end while others are looked at.
+AT_ONCE: Final = 5
+# Rows and seconds of a pass: what is left stays due for the next one.
 PASS_SIZE: Final = 50
+PASS_SECONDS: Final = 30.0
 
 
-def settle() -> int:
-    """Look at the operations that are unclear, or accepted without an id, and due; answers how many."""
+def settle(*, seconds: float = PASS_SECONDS) -> int:
+    """Look at the operations that are unclear, or accepted without an id, and due; answers how many.
+
+    Args:
+        seconds: How long to go on, a few at a time; the look that is under way then is brought to its end.
+    """
     unknown = Q(state=State.UNCLEAR) | Q(upstream_action_id=None)
-    held = claim(State.UNCLEAR, State.RUNNING, where=unknown, limit=PASS_SIZE)
-    if not held:
+    due = Operation.objects.due(State.UNCLEAR, State.RUNNING).filter(unknown)
+    began = due.annotate(now=Now()).values_list("now", flat=True).first()
+    if began is None:
         return 0
-    client, known = upstream_client(), Known.learn()
-    for operation in held:
-        try:
-            _look(client, known, operation)
-        except LostRaceError:
-            logger.info("Operation %s was moved by another.", operation.pk)
-        except SoftTimeLimitExceeded:
-            # Going on would end in the hard limit; the leases of the rest end by themselves.
-            raise
-        except Exception:
-            # One row that cannot be settled slows down by itself and must not stop the others.
-            logger.exception("Operation %s could not be settled.", operation.pk)
+    client, known, looked = upstream_client(), Known.learn(), 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and looked < PASS_SIZE:
+        held = claim(State.UNCLEAR, State.RUNNING, where=unknown & Q(look_at__lte=began), limit=AT_ONCE)
+        if not held:
+            break
+        until = min(end, time.monotonic() + settings.LEASE_SECONDS / 3)
+        while held and time.monotonic() < until:
+            _try(client, known, held.pop(0))
+            looked += 1
+        give_back(held)
+    return looked
+
+
+def _try(client: itcare.Client, known: Known, operation: Operation) -> None:
+    """Look at one, whatever comes of it: it must not stop the others."""
+    try:
+        _look(client, known, operation)
+    except LostRaceError:
+        logger.info("Operation %s was moved by another.", operation.pk)
+    except SoftTimeLimitExceeded:
+        # Going on would end in the hard limit; the leases of the rest end by themselves.
+        raise
+    except Exception:
+        # One row that cannot be settled slows down by itself and must not stop the others.
+        logger.exception("Operation %s could not be settled.", operation.pk)
+        with in_nobodys_way(operation):
             look_again(operation, 0, failed=True)
             unsettled.keeps_failing(operation)
-    return len(held)
 
 
 def _look(client: itcare.Client, known: Known, operation: Operation) -> None:

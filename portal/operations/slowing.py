@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Model, QuerySet
 
-from portal.operations.concerns import raise_once
+from portal.operations.concerns import keeps_failing, raise_once
 from portal.operations.leases import back_off, look_again
 from portal.operations.models import Operation, Situation
 
@@ -27,16 +28,31 @@ def slow_down(operation: Operation, why: str, seconds: float = 0) -> None:
         why: A sentence for people.
         seconds: Until the next look, at least.
     """
-    look_again(operation, seconds, failed=True)
-    if operation.failures + 1 >= settings.STUCK_FAILURES:
-        words = f"Looking at it failed {settings.STUCK_FAILURES} times in a row or more, the last time so: {why}"
-        raise_once(Situation.STUCK, words, operation)
+    with in_nobodys_way(operation):
+        look_again(operation, seconds, failed=True)
+        if operation.failures + 1 >= settings.STUCK_FAILURES:
+            words = f"Looking at it failed {settings.STUCK_FAILURES} times in a row or more, the last time so: {why}"
+            raise_once(Situation.STUCK, words, operation)
+
+
+@contextmanager
+def in_nobodys_way(operation: Operation) -> Iterator[None]:
+    """Let the others go on where a row cannot even be slowed down or shown: that is tried again when it fails again."""
+    try:
+        yield
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        if not connection.is_usable():
+            raise
+        logger.exception("Operation %s could not be slowed down, or nobody told of it.", operation.pk)
 
 
 class Round:
     """Goes round rows that carry no time of their own, again and again: one that fails rests, longer after each time.
 
-    Which ones rest is known to this process only. The log tells of each failure, with the traceback.
+    Which ones rest is known to this process only. The log tells of each failure, with the traceback; an administrator
+    is told once it failed too often.
     """
 
     def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,13 +75,27 @@ class Round:
                 do(row)
             except SoftTimeLimitExceeded:
                 raise
-            except Exception:
+            except Exception as error:
                 if not connection.is_usable():
                     raise
                 logger.exception("%s %s could not be handled; the others go on.", self._what, row.pk)
                 failures = self._failed.get(row.pk, (0, 0.0))[0] + 1
                 self._failed[row.pk] = (failures, self._clock() + back_off(failures))
+                if failures >= settings.STUCK_FAILURES:
+                    self._tell(row, error)
             else:
                 self._failed.pop(row.pk, None)
                 done += 1
         return done
+
+    def _tell(self, row: Model, error: Exception) -> None:
+        times = settings.STUCK_FAILURES
+        try:
+            keeps_failing(
+                f"{self._what} {row.pk} ({row}) could not be handled {times} times in a row or more "
+                f"({type(error).__name__}); the log of the sweep says why. It is tried again all the time."
+            )
+        except Exception:
+            if not connection.is_usable():
+                raise
+            logger.exception("Nobody could be told that %s %s keeps failing.", self._what, row.pk)

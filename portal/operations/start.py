@@ -50,7 +50,8 @@ def _held(clusters: Sequence[Cluster]) -> bool:
 def _hold(cluster: Cluster | None, others: Sequence[Cluster]) -> Cluster | None:
     """Make sure that nothing touches the clusters; answers the one that is read, if it is another one.
 
-    The row locks make starts on the same clusters follow each other: a constraint cannot look across two columns.
+    The row locks make starts on the same clusters follow each other: a constraint cannot look across two columns. They
+    hold up nobody who only refers to the clusters (see `locks`).
 
     Raises:
         BusyError: something does.
@@ -59,7 +60,8 @@ def _hold(cluster: Cluster | None, others: Sequence[Cluster]) -> Cluster | None:
         return None
     clusters = [cluster, *(other for other in others if other != cluster)]
     numbers = [found.pk for found in clusters]
-    list(Cluster.objects.select_for_update().filter(pk__in=numbers).order_by("pk").values_list("pk"))
+    rows = Cluster.objects.select_for_update(no_key=True).filter(pk__in=numbers)
+    list(rows.order_by("pk").values_list("pk"))
     if _held(clusters):
         raise BusyError(_BUSY["one_unfinished_operation_a_cluster"])
     return clusters[1] if len(clusters) > 1 else None

@@ -13,7 +13,7 @@ from django.db import Error, close_old_connections
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from portal.operations import follow, heartbeat, mails, send, settle, tasks
+from portal.operations import continuity, follow, heartbeat, mails, send, settle, tasks
 from portal.operations.models import Operation
 from portal.operations.states import State
 from portal.upstream import circuit
@@ -28,7 +28,7 @@ NUDGES_A_PASS: Final = 200
 NUDGED_AGAIN: Final = 10.0
 # Seconds of one pass that the sweep gives to sending by itself: where the upstream hangs, other work waits.
 OWN_SENDS: Final = 10.0
-# Likewise to asking for single actions, where the list does not show them.
+# Likewise to asking for single actions, and to looking for what is unclear.
 OWN_LOOKS: Final = 10.0
 
 
@@ -39,18 +39,20 @@ class Job:
     name: str
     run: Callable[[], object]
     every: float  # seconds
+    # Whether it must not fall silent while slow jobs take their time: it comes between any two of them, when it is due.
+    between: bool = False
     due: float = 0.0  # on the monotonic clock
 
 
 def sweep(jobs: Sequence[Job], stop: Event) -> None:
     """Run the jobs, each at its pace, until told to stop. One that fails is logged and does not stop the others."""
+    between = [job for job in jobs if job.between]
     while not stop.is_set():
         for job in jobs:
             if stop.is_set():
                 return
-            # Between two slow jobs the heartbeat, which is the first, must not fall silent.
-            _run_if_due(jobs[0])
-            _run_if_due(job)
+            for each in (*between, job):
+                _run_if_due(each)
         stop.wait(settings.SWEEP_SECONDS)
 
 
@@ -74,6 +76,12 @@ def _run(job: Job) -> None:
     except Exception:
         logger.exception("%s failed; the sweep goes on.", job.name)
     job.due = time.monotonic() + job.every
+
+
+def at_work() -> None:
+    """Say between two pages of a long list that the sweep works: it goes on, however slowly ITCare answers."""
+    heartbeat.beat(heartbeat.SWEEP)
+    continuity.go_on()
 
 
 class Nudges:
@@ -112,7 +120,7 @@ class Nudges:
         if Operation.objects.due(State.RUNNING).filter(known).exists():
             self._nudge(tasks.follow_operations, again=PASS_AGAIN)
         if late(known).exists():
-            follow.follow(seconds=OWN_LOOKS)
+            follow.follow(seconds=OWN_LOOKS, at_work=at_work)
 
     def settle(self) -> None:
         """Nudge the search for what is unclear; make it ourselves if nobody did in time."""
@@ -120,7 +128,7 @@ class Nudges:
         if Operation.objects.due(State.UNCLEAR, State.RUNNING).filter(unknown).exists():
             self._nudge(tasks.settle_operations, again=PASS_AGAIN)
         if late(unknown).exists():
-            settle.settle()
+            settle.settle(seconds=OWN_LOOKS)
 
     def tell(self) -> None:
         """Nudge the mails about what needs a person; send them ourselves if nobody did in time."""

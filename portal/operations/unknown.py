@@ -11,7 +11,7 @@ from django.db.models.functions import Lower
 from portal import itcare
 from portal.inventory.models import Cluster
 from portal.operations import released
-from portal.operations.actions import note
+from portal.operations.actions import in_order, note
 from portal.operations.acts import perhaps_executed
 from portal.operations.concerns import raise_concern
 from portal.operations.locks import lock
@@ -76,6 +76,8 @@ def tell(actions: Iterable[itcare.Action], *, about: Operation | None = None) ->
         told.setdefault(key, (subject, []))[1].append(action)
     with transaction.atomic():
         lock(*(subject for subject, _ in told.values() if isinstance(subject, Operation)))
+        for action in in_order(action for _, those in told.values() for action in those):
+            note(action, None)
         found = [(subject, those, _noted(subject, those)) for subject, those in told.values()]
         # All of them before the first entry in the audit log.
         open_ones = Concern.objects.open().filter(situation=Situation.UNKNOWN_ACTION)
@@ -189,8 +191,6 @@ def _subject(name: str) -> Operation | Cluster | None:
 
 def _noted(subject: Operation | Cluster | None, actions: Collection[itcare.Action]) -> list[Action]:
     cluster = subject.cluster if isinstance(subject, Operation) else subject
-    for action in actions:
-        note(action, None)
     rows = Action.objects.filter(upstream_id__in=[action.id for action in actions])
     if cluster:
         rows.filter(cluster=None).update(cluster=cluster)

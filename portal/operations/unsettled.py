@@ -20,7 +20,7 @@ from portal.catalog.kinds import KINDS
 from portal.inventory import waiting
 from portal.inventory.models import Cluster
 from portal.operations import concerns
-from portal.operations.actions import note, tie
+from portal.operations.actions import in_order, note, tie
 from portal.operations.fitting import MOST_NOTED, Sight
 from portal.operations.leases import look_again
 from portal.operations.locks import lock_own
@@ -178,7 +178,7 @@ def ask(operation: Operation, person: Person) -> None:
         LostRaceError: another has the row.
     """
     rows: list[Action] = []
-    with _deciding(operation, lambda: rows.extend(map(_noted, person.actions))):
+    with _deciding(operation, lambda: rows.extend(map(_noted, in_order(person.actions)))):
         _say(operation, person.message)
         if person.situation == Situation.NOTHING_FOUND:
             Operation.objects.filter(pk=operation.pk).update(searched_at=Now())
@@ -201,7 +201,7 @@ def show(operation: Operation, sight: Sight) -> None:
     seen = [*newest(sight.fitting), *newest(sight.others)][:MOST_NOTED]
     if seen and Concern.objects.open().filter(operation=operation, situation=Situation.SAME_ACTION).exists():
         rows: list[Action] = []
-        with _deciding(operation, lambda: rows.extend(map(_noted, seen))):
+        with _deciding(operation, lambda: rows.extend(map(_noted, in_order(seen)))):
             place = {action.id: place for place, action in enumerate(seen)}
             concerns.name_too(Situation.SAME_ACTION, operation, sorted(rows, key=lambda row: place[row.upstream_id]))
 
@@ -236,7 +236,7 @@ def _blind(operation: Operation, situation: Situation, words: str, fitting: Sequ
             return
         asked = Concern.objects.open().filter(operation=operation, situation__in=SEARCHING)
         if not asked.exclude(situation=situation).exists():
-            rows = [_noted(action) for action in fitting]
+            rows = [_noted(action) for action in in_order(fitting)]
             concerns.raise_concern(situation, words, operation=operation, actions=rows)
 
 

@@ -1,5 +1,6 @@
 """The ITCare client as the settings describe it."""
 
+from collections.abc import Callable
 from functools import partial
 
 from django.conf import settings
@@ -12,22 +13,31 @@ from portal.upstream.pause import noticed
 from portal.upstream.tokens import SharedTokens
 
 
-def client() -> Client:
+def client(*, before: Callable[[], None] | None = None) -> Client:
     """Build a client; keep it for one pass of work, so that its connections serve all of it.
 
     Every call through it uses the token and heeds the pause that all processes share, and refuses to be made while a
     transaction is open.
+
+    Args:
+        before: What else to do before each request: whoever reads long lists says so that it goes on.
     """
     timeouts = Timeouts(
         connect=settings.ITCARE_CONNECT_SECONDS, read=settings.ITCARE_READ_SECONDS, total=settings.ITCARE_TOTAL_SECONDS
     )
     circuit = Circuit()
+
+    def gate() -> None:
+        circuit.gate()
+        if before is not None:
+            before()
+
     return Client(
         base_url=settings.ITCARE_BASE_URL,
         tokens=_tokens(timeouts),
         timeouts=timeouts,
         assumptions=assumptions(),
-        gate=circuit.gate,
+        gate=gate,
         noticed=noticed,
         reached=circuit.reached,
     )

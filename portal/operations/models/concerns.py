@@ -132,4 +132,5 @@ class Concern(models.Model):
     @property
     def subject(self) -> str:
         """What it is about, as readers know it."""
-        return str(self.operation or self.cluster or "ITCare")
+        neither = "The portal itself" if self.situation == Situation.STUCK else "ITCare"
+        return str(self.operation or self.cluster or neither)

@@ -213,7 +213,6 @@ class Operation(models.Model):
         if rows.update(state=to, changed_at=Now(), **values) != 1:
             message = f"operation {self.pk} is no longer {self.state}"
             raise LostRaceError(message)
-        before, self.state = self.state, to
         erase(*doomed.values())
         record(
             f"operation.{to}",
@@ -223,8 +222,10 @@ class Operation(models.Model):
             subject_id=self.pk,
             subject=self.title,
             service_id=self.service_id,
-            detail={"from": before, **(detail or {})},
+            detail={"from": self.state, **(detail or {})},
         )
+        # Last: what could not be written down has not moved, and whoever slows it down finds it by its state.
+        self.state = to
 
     def _secrets_ended_by(self, to: State) -> dict[str, int | None]:
         """Columns that must let go of their secret in that state, with the secrets' numbers."""

@@ -74,6 +74,14 @@ def test_the_sweep_alone_reads_lists_that_nobody_ever_read(small: Sandbox, setti
     assert (Sync.objects.filter(read_at=None).count(), Cluster.objects.count()) == (0, 5)
 
 
+def test_a_pass_begins_no_other_list_when_its_time_is_over(small: Sandbox) -> None:
+    read = []
+    for _ in range(4):
+        lists.sync_lists(client(), seconds=0)
+        read.append(Sync.objects.exclude(read_at=None).count())
+    assert read == [1, 2, 3, 4]
+
+
 def test_what_is_not_due_is_not_read(small: Sandbox) -> None:
     read_lists()
     small.stop()

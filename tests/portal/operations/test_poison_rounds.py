@@ -1,56 +1,41 @@
 """The rounds of the sweep go past a row that nobody can handle: it slows down, stops no other, and is shown."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, LiteralString
 
 import pytest
+from django.core import mail
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
-from psycopg import sql
 from pytest_django import Settings
 
 from portal.changes.models import Change
 from portal.changes.models import State as ChangeState
 from portal.home.management.commands.sweep import jobs
 from portal.inventory.models import Cluster, Sync
-from portal.operations import drift, send
+from portal.operations import mails, send
+from portal.operations.acts import Act
 from portal.operations.models import Concern, Operation, Situation
-from portal.operations.slowing import Round
 from portal.operations.states import State
 from portal.operations.sweep import once
+from tests.browsing import signed_in
 from tests.cast import Cast, cluster, pending
-from tests.conftest import as_owner
+from tests.faults.judge import judge
 from tests.faults.table import Row, told
+from tests.markup import Page
+from tests.portal.operations.deciding import acted
 from tests.portal.operations.needing import bare, concern_of
+from tests.portal.operations.poisoning import NAMES, refusing, states
+from tests.sandbox_server import Sandbox
 from tests.states.rows import change as change_of
 from tests.states.rows import operation as row_of
 from tests.states.rows import secret
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-NAMES: Final = ("first01", "poison01", "third01")
 AGO: Final = timedelta(days=30)
-
-
-@contextmanager
-def refusing(table: LiteralString, condition: LiteralString, number: int = 0) -> Iterator[None]:
-    """Let the database refuse what does not fulfil it; {} in it stands for the number."""
-    name, check = sql.Identifier(table), sql.SQL(condition).format(sql.Literal(number))
-    with as_owner() as owner:
-        owner.execute(sql.SQL("ALTER TABLE {} ADD CONSTRAINT odd CHECK ({})").format(name, check))
-    try:
-        yield
-    finally:
-        with as_owner() as owner:
-            owner.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT odd").format(name))
-
-
-def states() -> list[tuple[str, int]]:
-    return list(Operation.objects.order_by("pk").values_list("state", "failures"))
 
 
 def sending(cast: Cast) -> list[Operation]:
@@ -81,51 +66,6 @@ def test_calling_unclear_goes_past_it(cast: Cast, settings: Settings) -> None:
     assert rows[1].attempts.get().proof == "unknown"
     once([job for job in jobs() if job.name == "operations that take too long"])
     assert not Concern.objects.open().filter(situation=Situation.STUCK).exists()
-
-
-def test_comparing_goes_past_it_and_tries_again_at_the_next_news(cast: Cast, settings: Settings) -> None:
-    settings.STUCK_FAILURES = 2
-    rows = []
-    for number, name in enumerate(NAMES):
-        there = cluster(cast.service, number, name=name, read_at=timezone.now(), status="INACTIVE")
-        rows.append(row_of(cast, State.SUCCEEDED, name=name, kind="stop", cluster=there, ended_at=Now() - AGO))
-    assert drift.compare() == 3
-    Operation.objects.filter(pk=rows[1].pk).update(left={"what": "nobody knows"})
-    news()
-    assert (drift.compare(), drift_of(rows), states()[1]) == (2, [], ("succeeded", 1))
-    assert (drift.compare(), states()[1]) == (0, ("succeeded", 0))
-    words = (
-        "It could not be compared with what the last operation here, “Create it”, left (KeyError); the log of the "
-        "sweep says why. That is tried again when the cluster changes."
-    )
-    assert drift_of(rows) == [("poison01", words)]
-    # Nothing more until there is news; then it is tried again, and told once.
-    assert (drift.compare(), states()[1]) == (0, ("succeeded", 0))
-    news()
-    assert (drift.compare(), states()[1]) == (2, ("succeeded", 1))
-    seen = Operation.objects.values_list("left", flat=True).get(pk=rows[0].pk)
-    Operation.objects.filter(pk=rows[1].pk).update(left=seen)
-    assert (drift.compare(), drift_of(rows), states()[1]) == (1, [], ("succeeded", 0))
-
-
-def test_a_first_look_that_fails_waits_for_news_too(cast: Cast, settings: Settings) -> None:
-    settings.STUCK_FAILURES = 1
-    there = cluster(cast.service, 1, name="poison01", read_at=timezone.now(), status="INACTIVE")
-    row = row_of(cast, State.SUCCEEDED, kind="stop", cluster=there, ended_at=Now() - AGO)
-    with refusing("operations_operation", '"left" IS NULL'):
-        assert (drift.compare(), drift.compare()) == (0, 0)
-    assert [name for name, _ in drift_of([row])] == ["poison01"]
-    news()
-    assert drift.compare() == 1
-
-
-def news() -> None:
-    Cluster.objects.update(changed_at=timezone.now())
-
-
-def drift_of(rows: list[Operation]) -> list[tuple[str, str]]:
-    found = Concern.objects.open().filter(cluster__in=[row.cluster for row in rows], situation=Situation.DRIFT)
-    return list(found.values_list("cluster__name", "words"))
 
 
 def overdue(cast: Cast) -> None:
@@ -195,6 +135,9 @@ class Case:
     condition: LiteralString
     done: Callable[[], list[str]]
 
+    def __str__(self) -> str:
+        return self.job
+
 
 CASES: Final = {
     "overdue": Case(
@@ -261,12 +204,41 @@ CASES: Final = {
         "Rows that nobody can handle",
         "a poison row in a round of the sweep",
         "the database refuses what is to be done with one operation, cluster, request or concern",
-        "the others go on; it rests, longer after each failure, and the log tells of it",
-        "nothing out of the ordinary",
+        "the others go on; it rests, longer after each failure, and the log tells of it; an administrator is told when "
+        "it has failed often",
+        "*Needs a person*, for administrators: Looking at it keeps failing",
     )
 )
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_the_others_go_on_and_the_log_tells_of_it(
+def test_requests_that_nobody_can_end(
+    cast: Cast, upstream: Sandbox, caplog: pytest.LogCaptureFixture, settings: Settings
+) -> None:
+    settings.STUCK_FAILURES = 1
+    the_others_go_on_and_the_log_tells_of_it(cast, CASES["expired"], caplog, settings)
+    (concern,) = Concern.objects.all()
+    number = Change.objects.get(name="poison01").pk
+    assert (concern.situation, concern.subject, concern.service) == ("stuck", "The portal itself", None)
+    assert concern.words == (
+        f"Request {number} (Create poison01) could not be handled 1 times in a row or more (IntegrityError); the log "
+        "of the sweep says why. It is tried again all the time."
+    )
+    for person, sees in ((cast.administrator, True), (cast.approver, False)):
+        page = Page.of(signed_in(person).get("/attention/").content).one("main")
+        assert bool(page.all("h2", id=f"concern-{concern.pk}")) == sees
+    mails.tell()
+    assert [message.to for message in mail.outbox] == [[cast.administrator.email]]
+    acted(Act.NOTED, concern, cast.administrator)
+    assert not Concern.objects.open().exists()
+    judge(upstream)
+
+
+@pytest.mark.parametrize("case", [case for name, case in CASES.items() if name != "expired"], ids=str)
+def test_rows_that_nobody_can_handle(
+    cast: Cast, case: Case, caplog: pytest.LogCaptureFixture, settings: Settings
+) -> None:
+    the_others_go_on_and_the_log_tells_of_it(cast, case, caplog, settings)
+
+
+def the_others_go_on_and_the_log_tells_of_it(
     cast: Cast, case: Case, caplog: pytest.LogCaptureFixture, settings: Settings
 ) -> None:
     settings.SWEEP_PATIENCE_SECONDS = 0
@@ -278,33 +250,3 @@ def test_the_others_go_on_and_the_log_tells_of_it(
     assert case.done() == ["first01", "third01"]
     logged = [record for record in caplog.records if record.exc_info and "could not be" in record.getMessage()]
     assert len(logged) == 1
-
-
-def test_one_that_fails_rests_ever_longer_and_is_done_when_it_can_be(cast: Cast) -> None:
-    rows = [row_of(cast, name=name) for name in NAMES]
-    tried, broken = list[str](), [True]
-
-    def do(row: Operation) -> None:
-        tried.append(row.name)
-        if broken[0] and row.name == "poison01":
-            raise ValueError
-
-    now = [0.0]
-    rounds = Round("Operation", clock=lambda: now[0])
-    due = Operation.objects.order_by("pk")
-    assert (rounds.go(due, do), rounds.go(due, do)) == (2, 2)
-    assert tried == [*NAMES, "first01", "third01"]
-    # One that rests takes nobody's place.
-    assert rounds.go(due.exclude(pk=rows[0].pk), do, 1) == 1
-    assert tried.pop() == "third01"
-    waits = []
-    for failures in (1, 2, 3):
-        began = now[0]
-        while tried.count("poison01") == failures:
-            now[0] += 1
-            rounds.go(due, do)
-        waits.append(now[0] - began)
-    assert all(0.8 * wait <= took <= 1.2 * wait + 1 for took, wait in zip(waits, (4, 8, 16), strict=True))
-    broken[0] = False
-    now[0] += 600
-    assert rounds.go(due, do) == 3

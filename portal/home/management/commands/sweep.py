@@ -15,19 +15,19 @@ from portal.changes import expire
 from portal.inventory.jobs import Reading
 from portal.operations import drift, follow, history, late, origins, reveal, send, watch
 from portal.operations.catch_up import CatchUp
-from portal.operations.sweep import Job, Nudges, once, sweep
+from portal.operations.sweep import Job, Nudges, at_work, once, sweep
 from portal.web.hints import Nudger
 
 
 def jobs() -> list[Job]:
     """Everything that the portal does by itself, with how often it is looked at, in seconds."""
     nudger = Nudger()
-    nudges, reading, catch_up = Nudges(nudger), Reading(nudger), CatchUp()
+    nudges, reading, catch_up = Nudges(nudger), Reading(nudger, at_work), CatchUp()
     pace = settings.SWEEP_SECONDS
     return [
-        Job("heartbeat", nudges.beat, 10),
+        Job("heartbeat", nudges.beat, 10, between=True),
         # Before anything is sent, whatever the portal missed.
-        Job("continuity", catch_up.run, 10),
+        Job("continuity", catch_up.run, 10, between=True),
         Job("lapsed leases", send.lapse, pace),
         Job("due operations", nudges.send, pace),
         Job("running operations", nudges.follow, pace),
