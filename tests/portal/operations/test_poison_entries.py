@@ -15,7 +15,7 @@ from portal.operations.states import State
 from tests.cast import Cast, pending, queued, sending
 from tests.faults.judge import judge, settle_down
 from tests.faults.table import Row, told
-from tests.portal.operations.engine import fault, sent, time_passes
+from tests.portal.operations.engine import fault, followed, sent, time_passes
 from tests.portal.operations.poisoning import NAMES, refusing, states
 from tests.sandbox.caller import Caller
 from tests.sandbox_server import Sandbox
@@ -52,7 +52,7 @@ def test_sending(cast: Cast, upstream: Sandbox, settings: Settings) -> None:
         assert (states()[1], stuck()) == (("queued", 2), [("stuck", rows[1])])
         assert not rows[1].attempts.exists()
     time_passes()
-    send.send(rows[1].pk)
+    followed(sent(rows[1]))
     settle_down()
     judge(upstream)
     assert {state for state, _ in states()} == {"succeeded"}
