@@ -15,6 +15,7 @@ from portal.accounts.models import User
 from sandbox import commands, processes
 from tests.cast import PASSWORD, Cast
 from tests.sandbox_server import Sandbox
+from tests.shared import made_once
 
 ROOT = Path(__file__).parent.parent
 # Quick, and yet in the relations of a real deployment: a lease outlives the calls made under it.
@@ -111,13 +112,16 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait(STOP_SECONDS)
 
 
-@pytest.fixture(scope="session")
-def static_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Collect the static files once, as a deployment does."""
-    folder = tmp_path_factory.mktemp("static")
-    environment = {**os.environ, "STATIC_ROOT": str(folder), "DJANGO_SETTINGS_MODULE": "portal.settings"}
+def _collect(folder: Path) -> dict[str, str]:
+    environment = {**os.environ, "STATIC_ROOT": str(folder / "files"), "DJANGO_SETTINGS_MODULE": "portal.settings"}
     subprocess.run(commands.of_this_python(commands.COLLECT), cwd=ROOT, env=environment, check=True)
-    return folder
+    return {"folder": environment["STATIC_ROOT"]}
+
+
+@pytest.fixture(scope="session")
+def static_root() -> Path:
+    """Collect the static files once, as a deployment does."""
+    return Path(made_once("static", _collect)["folder"])
 
 
 @pytest.fixture

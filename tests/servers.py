@@ -15,19 +15,24 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from sandbox import processes, servers
+from tests.shared import FOLDER
 
 RUNNING = "PORTAL_TEST_SERVERS"
 NOBODY_LISTENS = "127.0.0.1:1"
 
 
-def _start_postgres() -> servers.Postgres:
+def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="portal-test-"))
     # PostgreSQL's account enters it when we are root.
     folder.chmod(0o711)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _start_postgres(folder: Path) -> servers.Postgres:
     data, password = folder / "data", secrets.token_urlsafe()
     postgres = servers.Postgres(data, processes.free_port(), password, durable=False)
     process = postgres.start(subprocess.DEVNULL)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(processes.stop, process, postgres.ends_with)
     return postgres
 
@@ -72,4 +77,5 @@ def _forget_the_shell() -> None:
 
 if RUNNING not in os.environ:
     _forget_the_shell()
-    os.environ.update(_environment(_start_postgres()))
+    _shared = _folder()
+    os.environ.update({**_environment(_start_postgres(_shared)), FOLDER: str(_shared)})

@@ -20,8 +20,8 @@ from tests.faults.table import Row, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Of each step, besides the sending of a create: every so many points of a create, and which other kinds.
-SAMPLES = {"follow": 12, "settle": 8, "sync": 19}
+# Where time is short. Of each step: every so many points of a create, all of its writes, and which other kinds.
+SAMPLES = {"send": 2, "follow": 14, "settle": 11, "sync": 23}
 OTHERS = ("delete", "resize", "restore")
 PAIRED = ("create", "resize", "restore")
 # A whole campaign splits the pairs of a kind in so many tests, for several processes.
@@ -37,10 +37,12 @@ def chosen(found: Sequence[Point], step: str, kind: str) -> Sequence[Point]:
     """The points that are tried of those that there are."""
     if EVERYTHING:
         return found
-    if step == "send":
-        return found if kind == "create" else [point for point in found if point.in_a_write]
     if kind == "create":
-        return found[:: SAMPLES[step]]
+        sample = found[:: SAMPLES[step]]
+        return [point for point in found if point in sample or (step == "send" and point.in_a_write)]
+    if step == "send":
+        # Before the write, and after it.
+        return [point for point in found if point.in_a_write][::2]
     return found[-3:-2] if kind in OTHERS else []
 
 
@@ -145,7 +147,7 @@ def test_killed_again_while_the_sweep_puts_it_right(
         undisturbed_afterwards = killed_once(first)
         seconds = list(points(clean(scenes.stage, "sweep")))
         played(scenes, figures, undisturbed_afterwards, points=0, kills=1)
-        for second in seconds if EVERYTHING else seconds[1::29]:
+        for second in seconds if EVERYTHING else seconds[1::37]:
             operation = None
             with subtests.test(f"send, {first}, then the sweep, {second}", kind=kind):
                 operation = killed_once(first)

@@ -17,6 +17,7 @@ from sandbox import commands, processes, servers
 from tests.plain_browser import PlainBrowser
 from tests.running_portal import PACE, RunningPortal
 from tests.sandbox_server import Sandbox, start, until
+from tests.shared import made_once
 
 
 @dataclass
@@ -113,10 +114,8 @@ class Prepared:
         }
 
 
-@pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
-    """Set a deployment's database up, as an administrator does; once, because it takes ten seconds."""
-    folder = tmp_path_factory.mktemp("prepared")
+def _prepare(folder: Path) -> dict[str, str]:
+    """Set a deployment's database up, as an administrator does."""
     data = servers.data_folder(folder / "postgres")
     postgres = servers.Postgres(data, processes.free_port(), secrets.token_urlsafe(), durable=False)
     made = Prepared(postgres, secrets.token_urlsafe(), secrets.token_urlsafe())
@@ -131,8 +130,15 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
             assert done.returncode == 0, done.stderr
     finally:
         processes.stop(process, postgres.ends_with)
-    yield made
-    servers.remove(data)
+    return {"data": str(data), "password": postgres.password, "owner": made.owner, "role": made.role}
+
+
+@pytest.fixture(scope="session")
+def prepared() -> Prepared:
+    """Give a deployment's database; it is set up once in a run, because that takes ten seconds."""
+    made = made_once("prepared", _prepare)
+    postgres = servers.Postgres(Path(made["data"]), processes.free_port(), made["password"], durable=False)
+    return Prepared(postgres, made["owner"], made["role"])
 
 
 @contextmanager
