@@ -1,11 +1,12 @@
 """The story of an operation: who asked, who agreed, what was sent, what ITCare said, how it ended."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Self
 
 from portal.changes.models import Change, Decision
+from portal.operations.acts import in_doubt
 from portal.operations.models import Action, ActionMessage, Attempt, Concern, Operation
 from portal.operations.states import LOOKS, Proof, State
 
@@ -65,7 +66,7 @@ def timeline(operation: Operation, change: Change | None, decision: Decision | N
         action = f"action {operation.upstream_action_id}"
         told.append((operation.found_at, Entry("done", "search", found, operation.found_at, action)))
     entries += [entry for _, entry in sorted(told, key=lambda pair: pair[0])]
-    return _with_end(entries, operation)
+    return _with_end(entries, operation, records.concerns)
 
 
 def _attempt(attempt: Attempt) -> Entry:
@@ -97,7 +98,7 @@ def _concern(concern: Concern) -> list[tuple[datetime, Entry]]:
     return pairs
 
 
-def _with_end(entries: list[Entry], operation: Operation) -> list[Entry]:
+def _with_end(entries: list[Entry], operation: Operation, concerns: Iterable[Concern]) -> list[Entry]:
     look = LOOKS[operation.state]
     if operation.finished:
         tone = "done" if operation.state == State.SUCCEEDED else "bad"
@@ -108,6 +109,8 @@ def _with_end(entries: list[Entry], operation: Operation) -> list[Entry]:
         return [*entries, Entry("next", "circle", "ITCare confirms, and the cluster is read again", None)]
     if entries[-1].tone == "now":
         return entries
+    if any(map(in_doubt, concerns)):
+        return [*entries, Entry("warn", "hand", "It is not sent until somebody decides.", None)]
     if operation.state == State.UNCLEAR:
         return [*entries, Entry("warn", look.icon, look.tip, None, operation.message)]
     return [*entries, Entry("now", "loader-circle", look.tip, None, operation.message)]

@@ -42,6 +42,13 @@ def test_the_page_says_what_each_act_does_and_offers_no_note(cast: Cast, upstrea
     assert told in page.text
 
 
+def test_the_operation_s_page_does_not_promise_that_it_is_sent(cast: Cast, upstream: Sandbox) -> None:
+    row, _ = doubted(cast, upstream)
+    page = page_of(signed_in(cast.developer), row.get_absolute_url())
+    assert WAITS in page.text
+    assert page.one("ol").all("li")[-1].text == "It is not sent until somebody decides."
+
+
 def test_two_people_who_type_the_name_send_it(cast: Cast, upstream: Sandbox) -> None:
     row, concern = doubted(cast, upstream)
     address = f"{concern.get_absolute_url()}send_now/"
