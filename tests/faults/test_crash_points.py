@@ -88,7 +88,7 @@ def test_killed_at_each_point(
     # The first one makes what all have in common.
     undisturbed(scenes, figures, step, kinds[0])
     for kind in kinds:
-        found = undisturbed(scenes, figures, step, kind) if EVERYTHING or chosen_at_all(step, kind) else []
+        found = undisturbed(scenes, figures, step, kind) if EVERYTHING or kind in ("create", *OTHERS) else []
         for point in chosen(found, step, kind):
             operation = None
             with subtests.test(f"{step}, {point}", kind=kind):
@@ -97,11 +97,6 @@ def test_killed_at_each_point(
                 played(scenes, figures, operation, points=1, kills=1, everything=step == "sync")
             abandon(operation)
     judge(scenes.upstream)
-
-
-def chosen_at_all(step: str, kind: str) -> bool:
-    """Whether any point of the step is tried for that kind."""
-    return step == "send" or kind in ("create", *OTHERS)
 
 
 def abandon(operation: Operation | None) -> None:

@@ -38,7 +38,7 @@ def late(**fault: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     [
         pytest.param(late(seconds=30), id="after-itcare-took-it"),
         # Longer than the lease: the operation is unclear for a while, and nothing is to be seen at ITCare.
-        pytest.param(late(seconds=13, before=True), id="before-itcare-took-it"),
+        pytest.param(late(seconds=13, before=True), id="before-itcare-took-it", marks=pytest.mark.campaign),
     ],
 )
 def test_a_worker_that_is_killed_while_it_sends(

@@ -79,6 +79,7 @@ def test_any_order_of_starting_ends_well(deployment: Deployment, name: str) -> N
         f"While the database is away: {ERROR_PAGE}",
     )
 )
+@pytest.mark.campaign
 def test_servers_that_stop_and_come_back_lose_nothing(deployment: Deployment) -> None:
     deployment.start_redis()
     deployment.start_postgres()

@@ -55,8 +55,9 @@ def twins(cast: Cast) -> list[Operation]:
 
 
 def test_each_of_two_that_wait_for_one_name_is_stopped(cast: Cast, twins: list[Operation]) -> None:
-    doubts = [unknown.doubt(row, listed(90_001)) for row in twins]
-    assert doubts == list(Concern.objects.order_by("operation").values_list("words", flat=True))
+    shown = listed(90_001)
+    doubts = [unknown.doubt(row, shown) for row in twins]
+    assert doubts == list(Concern.objects.order_by("operation_id").values_list("words", flat=True))
     assert [doubt.startswith("ITCare did something for the portal's account") for doubt in doubts] == [True, True]
     assert [named(row) for row in twins] == [[90_001], [90_001]]
 
