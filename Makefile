@@ -23,9 +23,9 @@ help: ## list these targets
 demo: .venv/demo.stamp ## start the whole portal with demo data (PORT=8000, SANDBOX_PORT=8900)
 	@exec $(BIN)/python sandbox/launch.py SIGTERM $$PPID - $(BIN)/python -m sandbox.demo
 
-# Five on two cores: much of what tests do is waiting for processes and for time to pass.
+# Four on two cores: much of what tests do is waiting for processes and for time to pass.
 test: .venv/test.stamp chromium ## run all tests, browser tests included
-	@$(BIN)/python -m pytest -n 5 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 faults: .venv/test.stamp ## cause every fault at every point, for hours, and print the figures
 	@$(BIN)/python -m tests.faults.campaign

@@ -21,12 +21,12 @@ from tests.sandbox_server import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# What ITCare does, by a word. The portal waits for a second here, for half a minute in use.
+# What ITCare does, by a word. The portal waits for two and a half seconds here, for half a minute in use.
 FAULTS: Final[Mapping[str, dict[str, Any]]] = {
     "404": {"kind": "refuse", "status": 404},
     "500": {"kind": "refuse", "status": 500},
     "empty": {"kind": "empty"},
-    "late": {"kind": "late", "seconds": 2, "before": True},
+    "late": {"kind": "late", "seconds": 5, "before": True},
 }
 WHY: Final = {
     "404": "ITCare does not know this resource.",
@@ -65,7 +65,7 @@ def shown(cast: Cast, upstream: Sandbox, settings: Settings) -> Cluster:
     caller = Caller(upstream)
     caller.ended(caller.call("PATCH", f"/databases/postgresql/{TARGET}", {"operation": "stop"}).json()["id"])
     read(row)
-    settings.ITCARE_READ_SECONDS = settings.ITCARE_TOTAL_SECONDS = 1.0
+    settings.ITCARE_READ_SECONDS = settings.ITCARE_TOTAL_SECONDS = 2.5
     return row
 
 
