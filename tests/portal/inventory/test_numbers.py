@@ -1,30 +1,17 @@
 """Which of its two numbers addresses a cluster, and whose a number is (API.md A5): learned, not assumed."""
 
 import pytest
-from django.db.models.functions import Now
 from pytest_django import Settings
 
-from portal.inventory import lists, reading, resources
-from portal.inventory.models import Cluster, Sync
+from portal.inventory import reading, resources
+from portal.inventory.models import Cluster
 from portal.upstream.client import client
+from tests.portal.inventory.test_sync import FIRST, read, read_lists
 from tests.sandbox_server import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FIRST = 500_000_000
 NEW = 800_000_000
-
-
-def read_lists() -> None:
-    """Read all lists, as if each were due."""
-    Sync.objects.update(look_at=Now())
-    lists.sync_lists(client())
-
-
-def read(number: int = FIRST) -> Cluster:
-    """Read one cluster with its parts, because somebody waits."""
-    reading.read_cluster(client(), Cluster.objects.get(upstream_id=number))
-    return Cluster.objects.get(upstream_id=number)
 
 
 def test_the_other_number_is_tried_once_and_kept_where_it_works(small: Sandbox, settings: Settings) -> None:
