@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -73,6 +73,16 @@ class Application:
             clock=clock,
         )
         self._interventions = Interventions(self.world)
+        self._controls: Mapping[tuple[str, str], Callable[[Request], Reply]] = {
+            ("GET", "/_sandbox/writes"): self._written,
+            ("GET", "/_sandbox/faults"): lambda _: _plain(HTTPStatus.OK, self.faults.shown()),
+            ("PUT", "/_sandbox/faults"): lambda request: self._set_faults(self.faults.replace, request.payload),
+            ("POST", "/_sandbox/faults"): lambda request: self._set_faults(self.faults.add, request.payload),
+            ("DELETE", "/_sandbox/faults"): lambda _: self._set_faults(self.faults.replace, []),
+            ("DELETE", "/_sandbox/tokens"): self._end_tokens,
+            ("POST", "/_sandbox/actions/next"): lambda _: self._hasten(self.world.tell_next),
+            ("POST", "/_sandbox/actions/end"): lambda _: self._hasten(self.world.end_all),
+        }
         contract = Contract(options.contract, narrow_password=options.narrow_password)
         self._router = Router(
             clusters=Clusters(self.world, contract, account=options.client_id),
@@ -127,20 +137,10 @@ class Application:
         cluster = _CLUSTER.fullmatch(request.path)
         if cluster is not None:
             return self._intervene(request, int(cluster["number"]))
-        match request.method, request.path:
-            case "GET", "/_sandbox/writes":
-                with self.world.lock:
-                    return _plain(HTTPStatus.OK, list(self._writes))
-            case "GET", "/_sandbox/faults":
-                return _plain(HTTPStatus.OK, self.faults.shown())
-            case "PUT" | "POST" | "DELETE", "/_sandbox/faults":
-                return self._set_faults(request)
-            case "DELETE", "/_sandbox/tokens":
-                with self.world.lock:
-                    self.tokens.revoke_all()
-                self._save()
-                return _plain(HTTPStatus.OK, [])
-        return _plain(HTTPStatus.NOT_FOUND, {"error": "no such address"})
+        control = self._controls.get((request.method, request.path))
+        if control is None:
+            return _plain(HTTPStatus.NOT_FOUND, {"error": "no such address"})
+        return control(request)
 
     def waited(self, seconds: float) -> bool:
         """Wait that long; return false when the server stops meanwhile."""
@@ -180,15 +180,27 @@ class Application:
             self._save()
         return reply
 
-    def _set_faults(self, request: Request) -> Reply:
+    def _written(self, _request: Request) -> Reply:
+        with self.world.lock:
+            return _plain(HTTPStatus.OK, list(self._writes))
+
+    def _end_tokens(self, _request: Request) -> Reply:
+        with self.world.lock:
+            self.tokens.revoke_all()
+        self._save()
+        return _plain(HTTPStatus.OK, [])
+
+    def _hasten(self, how: Callable[[], None]) -> Reply:
+        with self.world.lock:
+            self.world.advance()
+            how()
+            left = [action.id for action in self.world.running()]
+        self._save()
+        return _plain(HTTPStatus.OK, left)
+
+    def _set_faults(self, how: Callable[[Any], None], rules: Any) -> Reply:  # noqa: ANN401 - any JSON
         try:
-            match request.method:
-                case "PUT":
-                    self.faults.replace(request.payload)
-                case "POST":
-                    self.faults.add(request.payload)
-                case _:
-                    self.faults.replace([])
+            how(rules)
         except BadRulesError as error:
             return _plain(HTTPStatus.BAD_REQUEST, {"error": str(error)})
         self._save()

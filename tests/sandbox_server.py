@@ -17,11 +17,14 @@ from typing import Any, Self
 
 import requests
 
-from sandbox.__main__ import main
+from sandbox.__main__ import CONTRACT, main
+from sandbox.contract import Contract
 from sandbox.launch import end_with
 
 _LOADED = multiprocessing.get_context("forkserver")
 _LOADED.set_forkserver_preload(["__main__", "tests.sandbox_server"])
+# Read by the process that all are forked from: reading it takes longer than the rest of a start.
+Contract(CONTRACT, narrow_password=False)
 ROOT = Path(__file__).parent.parent
 READY = re.compile(r"sandbox ready: (http://[^/]+)/itcare ")
 STOP_SECONDS = 10.0
@@ -144,6 +147,19 @@ class Sandbox:
     def end_tokens(self) -> None:
         """Make every token that was issued worthless."""
         requests.delete(f"{self.control_url}/tokens", timeout=ANSWER_SECONDS).raise_for_status()
+
+    def tell_next(self) -> list[int]:
+        """Let the next step of each action under way happen now; returns the ids of those that are not at their end."""
+        return self._hasten("next")
+
+    def end_actions(self) -> list[int]:
+        """Let each action under way come to its end now."""
+        return self._hasten("end")
+
+    def _hasten(self, how: str) -> list[int]:
+        answer = requests.post(f"{self.control_url}/actions/{how}", timeout=ANSWER_SECONDS)
+        answer.raise_for_status()
+        return list(answer.json())
 
     def cluster(self, number: int) -> dict[str, Any]:
         """Return a cluster as the stand-in remembers it, with what the API does not tell (sandbox/world/model.py).

@@ -1,6 +1,7 @@
 """The records that the world is made of. All are plain data, so that the state is plain JSON."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -128,6 +129,15 @@ class Action:
     def next_at(self) -> float | None:
         """Time of the step to come, or None when the story is over."""
         return self.submitted_at + self.steps[self.told].after if self.told < len(self.steps) else None
+
+    def hasten(self, step: Step, now: float) -> None:
+        """Let a step to come happen now, those before it too, and those after it as much sooner."""
+        elapsed = math.floor((now - self.submitted_at) * 1000) / 1000
+        sooner = step.after - elapsed
+        self.steps = self.steps[: self.told] + tuple(
+            dataclasses.replace(each, after=max(elapsed, round(each.after - sooner, 3)))
+            for each in self.steps[self.told :]
+        )
 
 
 @dataclass(frozen=True)

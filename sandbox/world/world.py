@@ -152,6 +152,21 @@ class World:
             self._take(action.cluster_number, step)
             self._follow(action)
 
+    def tell_next(self) -> None:
+        """Let the next step of everything that is under way happen now, and what follows as much sooner."""
+        self._hasten(lambda action: action.steps[action.told])
+
+    def end_all(self) -> None:
+        """Let everything that is under way come to its end now."""
+        self._hasten(lambda action: action.steps[-1])
+
+    def _hasten(self, chosen: Callable[[Action], Step]) -> None:
+        for action in self.running():
+            action.hasten(chosen(action), self._clock())
+        self._due = [(action.next_at, action.id) for action in self.running() if action.next_at is not None]
+        heapq.heapify(self._due)
+        self.advance()
+
     def _follow(self, action: Action) -> None:
         if action.next_at is None:
             for number in action.held:

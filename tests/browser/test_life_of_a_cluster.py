@@ -42,8 +42,8 @@ class Step:
 
 @pytest.fixture
 def upstream(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Iterator[Sandbox]:
-    """Run a stand-in that is quick, but slow enough for each step to be seen under way."""
-    with sandbox_server.start(tmp_path_factory.mktemp("sandbox"), speed=5) as server:
+    """Run a stand-in in which each step stays under way until it has been seen."""
+    with sandbox_server.start(tmp_path_factory.mktemp("sandbox"), speed=0.001) as server:
         yield server
 
 
@@ -110,10 +110,17 @@ def fact(tab: Page, label: str) -> Locator:
     return tab.locator(f"dl.facts > div:has(> dt:text-is('{label}')) > dd")
 
 
-def watch(tab: Page, operation: Operation, step: Step) -> None:
+def end_it(upstream: Sandbox, operation: Operation) -> None:
+    """Let its action end, once it is known to be under way."""
+    sandbox_server.until(lambda: Operation.objects.filter(pk=operation.pk, state=State.RUNNING).exists(), seconds=30)
+    assert upstream.end_actions() == []
+
+
+def watch(tab: Page, upstream: Sandbox, operation: Operation, step: Step) -> None:
     """See the step under way, then ended, and then what it has brought, on a page that nobody reloads."""
     if not step.at_once:
         expect(tab.locator("#now")).to_contain_text(operation.title)
+        end_it(upstream, operation)
     line = tab.locator(f".lines > li[data-id='{operation.pk}']")
     expect(line).to_have_attribute("data-state", State.SUCCEEDED)
     expect(line).to_contain_text(operation.title)
@@ -138,6 +145,7 @@ def test_one_cluster_lives_its_whole_life(
     developer, approver, support = (browser_of(who, portal.address) for who in ("developer", "approver", "support"))
     ask(developer, name=NAME)
     approve(approver, developer.url)
+    end_it(upstream, Operation.objects.get())
     expect(approver.locator("#operation-status")).to_contain_text("Succeeded")
     cluster = Cluster.objects.get(name=NAME)
     support.goto(cluster.get_absolute_url())
@@ -152,7 +160,7 @@ def test_one_cluster_lives_its_whole_life(
             expect(fact(support, label)).not_to_have_text(value)
         if step.kind == "restore":
             expect(held).to_have_text(["postgres"])
-        watch(support, change(developer, approver, cluster, step), step)
+        watch(support, upstream, change(developer, approver, cluster, step), step)
         if step.kind == "restore":
             expect(held).to_have_text([DATABASE, "postgres"])
             assert_not_reloaded(databases)

@@ -59,6 +59,34 @@ def test_speed_divides_what_an_action_takes(inside: Callable[..., Inside], clock
     assert 6 <= told(sandbox, clock, ordered["id"], tick=0.05)[-1][0] <= 9
 
 
+def test_what_is_under_way_goes_on_step_by_step_when_it_is_told_to(inside: Callable[..., Inside], clock: Clock) -> None:
+    sandbox = inside(speed=0.001)
+    ordered = sandbox.call("POST", "/databases/postgresql", EXAMPLE)
+    path = f"/actions/{ordered['id']}"
+    seen: list[tuple[str, str]] = []
+    under_way = [ordered["id"]]
+    while under_way:
+        clock.time += 1
+        under_way = sandbox.hasten("next")
+        action = sandbox.call("GET", path)
+        seen.append((action["status"], action["message"]))
+    assert len(dict.fromkeys(seen)) == len(seen) == 7
+    assert [status for status, _ in seen[:-1]] == ["IN_PROGRESS"] * 6
+    assert seen[-1] == ("SUCCESS", f"Cluster {EXAMPLE['name']} is ready")
+    assert sandbox.call("GET", path)["completedAt"] == "2027-01-15T08:00:07.000Z"
+
+
+def test_what_is_under_way_ends_when_it_is_told_to(inside: Callable[..., Inside], clock: Clock) -> None:
+    sandbox = inside(speed=0.001)
+    action = sandbox.ordered(500_000_000, "resize", sizing="3cpu3gb")
+    clock.time += 5
+    assert sandbox.call("GET", f"/actions/{action}")["status"] == "IN_PROGRESS"
+    assert sandbox.hasten("end") == []
+    ended = sandbox.call("GET", f"/actions/{action}")
+    assert (ended["status"], ended["completedAt"]) == ("SUCCESS", "2027-01-15T08:00:05.000Z")
+    assert (sandbox.detail(500_000_000)["status"], sandbox.detail(500_000_000)["cpu"]) == ("ACTIVE", 3)
+
+
 def test_a_delete_empties_the_cluster_and_then_it_is_gone(inside: Callable[..., Inside], clock: Clock) -> None:
     sandbox = inside()
     ordered = sandbox.call("DELETE", "/databases/postgresql/500000000")
