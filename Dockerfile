@@ -20,7 +20,7 @@ RUN SECRET_KEY=build ENCRYPTION_KEYS=build DATABASE_URL=postgresql://build@127.0
  && mkdir /srv/audit && chown portal /srv/audit
 ENV STATIC_ROOT=/srv/static
 USER portal
-CMD ["gunicorn", "portal.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--no-control-socket"]
+CMD ["gunicorn", "portal.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--preload", "--no-control-socket"]
 
 FROM base AS sandbox
 RUN --mount=type=bind,source=requirements-demo.txt,target=/tmp/demo.txt \

@@ -14,6 +14,9 @@ SETTINGS := SECRET_KEY=only-for-checks-only-for-checks-only-for-checks-only-for-
 APT := sh -c '[ "$$(id -u)" = 0 ] && grep -q ^ID=debian /etc/os-release && \
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$$@"; } > /dev/null' -
 
+# Processes are started hundreds of times: without it each of them compiles the portal anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test faults bench lint format clean chromium
 .DELETE_ON_ERROR:
 

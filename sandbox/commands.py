@@ -27,8 +27,9 @@ def web(address: str) -> tuple[str, ...]:
         address: where it listens, host:port.
     """
     threads = ("--worker-class", "gthread", "--workers", "2", "--threads", "4")
-    # Its control socket would have one path for all instances of a person.
-    return ("gunicorn", "portal.wsgi", "--bind", address, *threads, "--no-control-socket")
+    # The portal is loaded once, before its workers are forked. The control socket would have one path for all
+    # instances of a person.
+    return ("gunicorn", "portal.wsgi", "--bind", address, *threads, "--preload", "--no-control-socket")
 
 
 def of_this_python(command: tuple[str, ...]) -> tuple[str, ...]:
