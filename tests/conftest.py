@@ -20,13 +20,15 @@ from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
 from portal.celery import app
-from sandbox import processes, servers
+from sandbox import commands, processes, servers
 from tests.cast import cast, upstream  # noqa: F401 - fixtures
 from tests.faults.asked import pytest_runtest_call  # noqa: F401 - a hook
 from tests.journeys.deployment import deployment, prepared  # noqa: F401 - fixtures
 from tests.running_portal import portal, running_cast, static_root  # noqa: F401 - fixtures
 from tests.settings import OWNER_DATABASE, PORTAL_DATABASE
+from tests.shared import made_once
 
+ROOT = Path(__file__).parent.parent
 # The same for all tests, and costly to make for each.
 MADE_BY_MIGRATING = {"django_content_type", "auth_permission"}
 
@@ -70,30 +72,55 @@ def as_owner() -> psycopg.Connection:
     )
 
 
-def _flush(_self: object, statements: Iterable[str]) -> None:
-    """Empty tables as the owner: the portal's role may not, and the audit table's triggers let nobody.
+class _KeptOwner:
+    """A connection as the owner that is kept between tests: making one takes longer than emptying the tables."""
 
-    Only what holds rows is emptied, row by row: truncating makes new files for every table and index each time, which
-    took longer than most tests. The foreign keys are checked at the end of the transaction. What migrating made stays.
-    """
-    with as_owner() as owner:
-        triggers = [
-            row[0]
-            for row in owner.execute(
-                "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass('audit_entry') AND NOT tgisinternal"
-            )
-        ]
-        if triggers:
-            owner.execute("ALTER TABLE audit_entry DISABLE TRIGGER USER")
-        # Decisions refer to their requests by a key that is not deferred: they go before them.
-        named = re.findall(r'"([^"]+)"', "".join(statements))
-        found = _holding_rows(owner, set(named) - MADE_BY_MIGRATING)
-        for name in sorted(found, key=lambda name: name != "changes_decision"):
-            owner.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
-        for trigger in triggers:
-            # Beside checks that are still due, a table cannot be altered.
-            owner.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            owner.execute(sql.SQL("ALTER TABLE audit_entry ENABLE ALWAYS TRIGGER {}").format(sql.Identifier(trigger)))
+    def __init__(self) -> None:
+        self._kept: psycopg.Connection | None = None
+
+    def connected(self) -> psycopg.Connection:
+        """The connection; another one where a test has cut it."""
+        try:
+            if self._kept is not None:
+                self._kept.execute("SELECT 1")
+        except psycopg.OperationalError:
+            self._kept = None
+        if self._kept is None:
+            self._kept = as_owner()
+            self._kept.autocommit = True
+        return self._kept
+
+    def close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+
+    def flush(self, statements: Iterable[str]) -> None:
+        """Empty tables: the portal's role may not, and the audit table's triggers let nobody.
+
+        Only what holds rows is emptied, row by row: truncating makes new files for every table and index each time,
+        which took longer than most tests. The foreign keys are checked at the end of the transaction. What migrating
+        made stays.
+        """
+        owner = self.connected()
+        with owner.transaction():
+            triggers = [
+                row[0]
+                for row in owner.execute(
+                    "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass('audit_entry') AND NOT tgisinternal"
+                )
+            ]
+            if triggers:
+                owner.execute("ALTER TABLE audit_entry DISABLE TRIGGER USER")
+            # Decisions refer to their requests by a key that is not deferred: they go before them.
+            named = re.findall(r'"([^"]+)"', "".join(statements))
+            found = _holding_rows(owner, set(named) - MADE_BY_MIGRATING)
+            for name in sorted(found, key=lambda name: name != "changes_decision"):
+                owner.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
+            for trigger in triggers:
+                # Beside checks that are still due, a table cannot be altered.
+                owner.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                enable = sql.SQL("ALTER TABLE audit_entry ENABLE ALWAYS TRIGGER {}").format(sql.Identifier(trigger))
+                owner.execute(enable)
 
 
 def _holding_rows(owner: psycopg.Connection, tables: Iterable[str]) -> list[str]:
@@ -103,6 +130,28 @@ def _holding_rows(owner: psycopg.Connection, tables: Iterable[str]) -> list[str]
         for name in sorted(tables)
     ]
     return [row[0] for row in owner.execute(sql.SQL(" UNION ALL ").join(asked))] if asked else []
+
+
+def _migrate(_folder: Path) -> dict[str, str]:
+    """Make a database with all tables."""
+    name = "portal_migrated"
+    owner = {part: str(OWNER_DATABASE[part]) for part in ("USER", "PASSWORD", "HOST", "PORT")}
+    with psycopg.connect(
+        host=owner["HOST"], port=owner["PORT"], dbname="postgres", user=owner["USER"], password=owner["PASSWORD"]
+    ) as server:
+        server.autocommit = True
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    url = f"postgresql://{owner['USER']}:{quote(owner['PASSWORD'], safe='')}@{owner['HOST']}:{owner['PORT']}/{name}"
+    environment = {**os.environ, "MIGRATION_DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "portal.settings"}
+    migrate, *_ = commands.MIGRATE
+    subprocess.run(commands.of_this_python((*migrate, "--verbosity", "0")), cwd=ROOT, env=environment, check=True)
+    return {"name": name}
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """Let each process copy a database that was migrated once, which takes as long as a hundred tests."""
+    connection.settings_dict["TEST"]["TEMPLATE"] = made_once("migrated", _migrate)["name"]
 
 
 @pytest.fixture(scope="session")
@@ -117,14 +166,16 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
             connection.close()
         connection.settings_dict.update({name: role[name] for name in ("USER", "PASSWORD")})
 
+    kept = _KeptOwner()
     owner_role = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
     with pytest.MonkeyPatch.context() as patch:
         # On the class: while an event loop runs in the thread, Django hands out another connection object.
-        patch.setattr(type(connection.ops), "execute_sql_flush", _flush)
+        patch.setattr(type(connection.ops), "execute_sql_flush", kept.flush)
         # It would make again, after each test, what was not emptied.
         patch.setattr(flush, "emit_post_migrate_signal", lambda *_, **__: None)
         become(PORTAL_DATABASE)
         yield
+        kept.close()
         become(owner_role)
 
 

@@ -39,13 +39,15 @@ def _start_postgres(folder: Path) -> servers.Postgres:
 
 def _environment(postgres: servers.Postgres) -> dict[str, str]:
     owner, portal = secrets.token_urlsafe(), secrets.token_urlsafe()
+    with postgres.connect("postgres") as superuser:
+        # Of two that wait for each other, the first one looks after this time whether that is so, and is ended. Tests
+        # of deadlocks close the circle within it, on a slow machine too.
+        superuser.execute("ALTER SYSTEM SET deadlock_timeout = '3s'")
+        # What a password costs who tries many: thousands of connections are made with these.
+        superuser.execute("ALTER SYSTEM SET scram_iterations = 1")
+        superuser.execute("SELECT pg_reload_conf()")
     postgres.add_role("portal_owner", owner, creates_databases=True)
     postgres.add_role("portal_app", portal)
-    # Of two that wait for each other, the first one looks after this time whether that is so, and is ended. Tests of
-    # deadlocks close the circle within it, on a slow machine too.
-    with postgres.connect("postgres") as superuser:
-        superuser.execute("ALTER SYSTEM SET deadlock_timeout = '3s'")
-        superuser.execute("SELECT pg_reload_conf()")
     return {
         "SECRET_KEY": secrets.token_urlsafe(50),
         "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
