@@ -132,11 +132,12 @@ def test_a_part_says_what_is_wrong_and_shows_what_was_known(
             assert (notes, empty) == ([f"ITCare could not be asked about this yet. {why}"], ["Not known"])
         else:
             assert (notes, empty) == ([], [EMPTY[part]])
-        assert {each: told(page_of(cast, shown, each)) for each in PARTS if each != part} == {
-            each: what for each, what in whole.items() if each != part
-        }
         read(shown)
         assert told(page_of(cast, shown, part)) == whole[part]
+    read_with(upstream, shown, part, "late")
+    assert {each: told(page_of(cast, shown, each)) for each in PARTS if each != part} == {
+        each: what for each, what in whole.items() if each != part
+    }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
