@@ -47,6 +47,8 @@ MEANINGS: Final = {
     "shows up later, or one that still runs ends, an alarm is raised.",
     Act.NOTED: "You know of it, and nothing else has to be done. It leaves this list.",
 }
+# Said of what ends an operation without success, where it is so.
+LOST_WITH_IT: Final = "The administrator password that the portal made is destroyed."
 NEVER_QUEUED: Final = "It has not been sent. The operation fails and is not sent any more; it can be asked again."
 SENT_ALREADY: Final = (
     "One of the actions named here is this operation, sent already. The portal follows that action to its end, "
@@ -112,15 +114,16 @@ def offers(concern: Concern, user: User, now: datetime | None = None) -> list[Of
         found.append(Offer(Act.ADOPT, SENT_ALREADY if doubted else MEANINGS[Act.ADOPT]))
     if operation.state == State.QUEUED:
         perhaps = sent_before or any(map(in_doubt, operation.concerns.all()))
-        found.append(Offer(Act.FAILED, MEANINGS[Act.FAILED] if perhaps else NEVER_QUEUED))
+        found.append(Offer(Act.FAILED, _lost(operation, MEANINGS[Act.FAILED] if perhaps else NEVER_QUEUED)))
     elif operation.state in {State.UNCLEAR, State.RUNNING}:
-        found += [Offer(act, MEANINGS[act]) for act in (Act.DONE, Act.FAILED)]
+        found.append(Offer(Act.DONE, MEANINGS[Act.DONE]))
+        found.append(Offer(Act.FAILED, _lost(operation, MEANINGS[Act.FAILED])))
     if operation.state == State.UNCLEAR:
         found.append(_send(concern, operation, user, now or timezone.now()))
     if doubted and not sent_before:
         found.append(_send_now(concern, operation, user))
     if operation.state in {State.UNCLEAR, State.RUNNING} or (operation.state == State.QUEUED and sent_before):
-        found.append(Offer(Act.RELEASE, MEANINGS[Act.RELEASE]))
+        found.append(Offer(Act.RELEASE, _lost(operation, MEANINGS[Act.RELEASE])))
     # What is on its way to ITCare, or may be sent once this is closed, is not dealt with by knowing of it.
     if concern.situation in TO_KNOW and not doubted and operation.state != State.SENDING:
         found.append(Offer(Act.NOTED, MEANINGS[Act.NOTED]))
@@ -173,6 +176,11 @@ def needs_two(operation: Operation) -> bool:
 def accepted(operation: Operation) -> bool:
     """Whether ITCare is known to have accepted an attempt."""
     return any(attempt.proof == Proof.ACCEPTED for attempt in _attempts(operation))
+
+
+def _lost(operation: Operation, means: str) -> str:
+    """What an act means that ends it without success: a password that was to be shown is gone, whatever ITCare did."""
+    return means if operation.reveal_id is None else f"{means} {LOST_WITH_IT}"
 
 
 def _send(concern: Concern, operation: Operation, user: User, now: datetime) -> Offer:
