@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.operations.models import TO_KNOW, Action, Attempt, Concern, Operation, Situation
-from portal.operations.states import NEVER_RELEASED, RELEASED_BY_TWO, Proof, State
+from portal.operations.states import NEVER_RELEASED, NOTHING_EXECUTED, RELEASED_BY_TWO, Proof, State
 from portal.web.live import stamp
 
 
@@ -50,6 +50,8 @@ MEANINGS: Final = {
 # Said of what ends an operation without success, where it is so.
 LOST_WITH_IT: Final = "The administrator password that the portal made is destroyed."
 NEVER_QUEUED: Final = "It has not been sent. The operation fails and is not sent any more; it can be asked again."
+REFUSED: Final = "It was sent, and ITCare refused it: nothing was done there."
+REFUSED_SO_FAR: Final = f"{REFUSED} The operation fails and is not sent any more; it can be asked again."
 SENT_ALREADY: Final = (
     "One of the actions named here is this operation, sent already. The portal follows that action to its end, "
     "and sends nothing."
@@ -114,7 +116,8 @@ def offers(concern: Concern, user: User, now: datetime | None = None) -> list[Of
         found.append(Offer(Act.ADOPT, SENT_ALREADY if doubted else MEANINGS[Act.ADOPT]))
     if operation.state == State.QUEUED:
         perhaps = sent_before or any(map(in_doubt, operation.concerns.all()))
-        found.append(Offer(Act.FAILED, _lost(operation, MEANINGS[Act.FAILED] if perhaps else NEVER_QUEUED)))
+        known = REFUSED_SO_FAR if refused_only(_attempts(operation)) else NEVER_QUEUED
+        found.append(Offer(Act.FAILED, _lost(operation, MEANINGS[Act.FAILED] if perhaps else known)))
     elif operation.state in {State.UNCLEAR, State.RUNNING}:
         found.append(Offer(Act.DONE, MEANINGS[Act.DONE]))
         found.append(Offer(Act.FAILED, _lost(operation, MEANINGS[Act.FAILED])))
@@ -140,6 +143,12 @@ def in_doubt(concern: Concern) -> bool:
 def perhaps_executed(attempts: Iterable[Attempt]) -> bool:
     """Whether any of an operation's calls may have been executed: then nobody can say that it was never sent."""
     return any(attempt.proof in PERHAPS_EXECUTED for attempt in attempts)
+
+
+def refused_only(attempts: Iterable[Attempt]) -> bool:
+    """Whether ITCare was reached, and refused each call that it got: it was sent, and nothing was executed."""
+    proofs = {attempt.proof for attempt in attempts}
+    return Proof.REFUSED in proofs and proofs <= set(NOTHING_EXECUTED)
 
 
 def candidates(concern: Concern) -> list[Action]:

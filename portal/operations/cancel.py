@@ -7,7 +7,7 @@ from django.db import transaction
 
 from portal.accounts.models import User
 from portal.inventory.models import Service
-from portal.operations.acts import in_doubt, perhaps_executed
+from portal.operations.acts import REFUSED, in_doubt, perhaps_executed, refused_only
 from portal.operations.concerns import close_of
 from portal.operations.locks import lock
 from portal.operations.models import Action, Attempt, Concern, Operation, Situation
@@ -91,10 +91,13 @@ def cancel(operation: Operation, user: User, *, with_password: bool = False) -> 
             raise LosesPasswordError
         told = "The operation was cancelled; the history of its cluster keeps what ITCare did."
         doubt = f"{_doubt(operation)} {LOST}" if loses else _doubt(operation)
-        message = f"Cancelled by {user}. {doubt}"[:500] if doubt else f"Cancelled by {user} before it was sent."
+        refused = refused_only(operation.attempts.all())
+        said = doubt or (REFUSED if refused else "Nothing was sent to ITCare.")
+        when = f". {doubt}" if doubt else f". {REFUSED}" if refused else " before it was sent."
         close_of(operation, told, Situation.UNKNOWN_ACTION, by=user)
-        operation.move(State.CANCELLED, actor=user, message=message)
-    return doubt or "Nothing was sent to ITCare."
+        message = f"Cancelled by {user}{when}"[:500]
+        operation.move(State.CANCELLED, actor=user, detail={"why": said}, message=message)
+    return said
 
 
 def _doubt(operation: Operation) -> str:
