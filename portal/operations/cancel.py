@@ -12,6 +12,7 @@ from portal.operations.concerns import close_of
 from portal.operations.locks import lock
 from portal.operations.models import Action, Attempt, Concern, Operation, Situation
 from portal.operations.states import LostRaceError, State
+from portal.web.words import cut, some
 
 # Actions that may be its own and are named, at most.
 MOST_TOLD: Final = 5
@@ -95,7 +96,7 @@ def cancel(operation: Operation, user: User, *, with_password: bool = False) -> 
         said = doubt or (REFUSED if refused else "Nothing was sent to ITCare.")
         when = f". {doubt}" if doubt else f". {REFUSED}" if refused else " before it was sent."
         close_of(operation, told, Situation.UNKNOWN_ACTION, by=user)
-        message = f"Cancelled by {user}{when}"[:500]
+        message = cut(f"Cancelled by {user}{when}", 500)
         operation.move(State.CANCELLED, actor=user, detail={"why": said}, message=message)
     return said
 
@@ -104,7 +105,7 @@ def _doubt(operation: Operation) -> str:
     """What is to be said where it may have been sent before; empty where nothing says so."""
     asked = Concern.objects.open().filter(operation=operation, situation=Situation.UNKNOWN_ACTION)
     actions = Action.objects.filter(concerns__in=asked).order_by("upstream_id")
-    numbers = ", ".join(str(action.upstream_id) for action in actions[:MOST_TOLD])
+    numbers = some([str(action.upstream_id) for action in actions], MOST_TOLD)
     if not numbers:
         return ""
     return (

@@ -24,6 +24,7 @@ from portal.operations.models import Operation
 from portal.operations.slowing import Round, slow_down
 from portal.operations.states import LostRaceError, Reason, State
 from portal.upstream.client import client as upstream_client
+from portal.web.words import cut
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +183,7 @@ def _follow_one(client: itcare.Client, operation: Operation, action: itcare.Acti
         _finish(operation, State.SUCCEEDED, cluster, message="")
     else:
         words = f"ITCare could not finish it: {action.message}" if action.message else "ITCare could not finish it."
-        _finish(operation, State.FAILED, cluster, message=words[:500], reason=Reason.FAILED_UPSTREAM)
+        _finish(operation, State.FAILED, cluster, message=cut(words, 500), reason=Reason.FAILED_UPSTREAM)
 
 
 def _noted(action: itcare.Action, operation: Operation) -> bool:
