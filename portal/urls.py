@@ -14,3 +14,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 if settings.DEBUG:
     urlpatterns += [path("components/", components, name="components")]
+
+handler400 = "portal.web.failing.bad_request"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from django.db.models import Exists, OuterRef, Subquery, prefetch_related_objects
+from django.db.models import Exists, OuterRef, Q, Subquery, prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -46,6 +46,8 @@ def detail(request: Request, cluster_id: int, part: str = OVERVIEW) -> HttpRespo
     """Show a part of one cluster; opening it asks for a fresh reading of what is older than a minute."""
     askable = Service.objects.askable_by(request.user).filter(pk=OuterRef("service"))
     drifted = Concern.objects.open().filter(cluster=OuterRef("pk"), operation=None, situation=Situation.DRIFT)
+    # What was told while the cluster was another service's is for that one's people.
+    drifted = drifted.filter(Q(service=OuterRef("service")) | Q(service=None))
     rows = Cluster.objects.visible_to(request.user).select_related("service")
     rows = rows.annotate(askable=Exists(askable), drift=Subquery(drifted.values("words")[:1]))
     cluster = get_object_or_404(rows, pk=cluster_id)

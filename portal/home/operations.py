@@ -23,6 +23,7 @@ from portal.home.timeline import Records, timeline, usual
 from portal.operations import cancel as cancelling
 from portal.operations import holds, telling
 from portal.operations import reveal as revealing
+from portal.operations.acts import in_doubt
 from portal.operations.models import Operation
 from portal.operations.states import LostRaceError, State
 from portal.sealing import SealBroken
@@ -78,6 +79,8 @@ def detail(request: Request, operation_id: int) -> HttpResponse:
         "usual": span,
         "share": _share(operation, span[1].total_seconds()) if span else None,
         "again": again.of_operation(request.user, operation),
+        "doubted": any(map(in_doubt, concerns)),
+        "loses_password": cancelling.loses_password(operation, concerns),
         "may_cancel": cancelling.in_time(operation, records.attempts)
         and not cancelling.why_not(operation, request.user),
         "may_reveal": operation.reveal_id is not None and not revealing.why_not(operation, request.user),
@@ -102,7 +105,9 @@ def cancel(request: Request, operation_id: int) -> HttpResponse:
     if why_not := cancelling.why_not(operation, request.user):
         _refuse("operation.cancel", operation, request.user, why_not)
     try:
-        said = cancelling.cancel(operation, request.user)
+        said = cancelling.cancel(operation, request.user, with_password="with_password" in request.POST)
+    except cancelling.LosesPasswordError:
+        return _not_done(request, operation, cancelling.LOSES)
     except LostRaceError:
         return _not_done(request, operation, cancelling.too_late(_get(request, operation_id)))
     messages.success(request, f"Cancelled: {operation.title}. {said}")

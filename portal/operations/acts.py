@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portal.accounts.models import User
 from portal.operations.models import TO_KNOW, Action, Attempt, Concern, Operation, Situation
-from portal.operations.states import NEVER_RELEASED, RELEASED_BY_TWO, Proof, State
+from portal.operations.states import NEVER_RELEASED, NOTHING_EXECUTED, RELEASED_BY_TWO, Proof, State
 from portal.web.live import stamp
 
 
@@ -47,7 +47,11 @@ MEANINGS: Final = {
     "shows up later, or one that still runs ends, an alarm is raised.",
     Act.NOTED: "You know of it, and nothing else has to be done. It leaves this list.",
 }
+# Said of what ends an operation without success, where it is so.
+LOST_WITH_IT: Final = "The administrator password that the portal made is destroyed."
 NEVER_QUEUED: Final = "It has not been sent. The operation fails and is not sent any more; it can be asked again."
+REFUSED: Final = "It was sent, and ITCare refused it: nothing was done there."
+REFUSED_SO_FAR: Final = f"{REFUSED} The operation fails and is not sent any more; it can be asked again."
 SENT_ALREADY: Final = (
     "One of the actions named here is this operation, sent already. The portal follows that action to its end, "
     "and sends nothing."
@@ -112,15 +116,17 @@ def offers(concern: Concern, user: User, now: datetime | None = None) -> list[Of
         found.append(Offer(Act.ADOPT, SENT_ALREADY if doubted else MEANINGS[Act.ADOPT]))
     if operation.state == State.QUEUED:
         perhaps = sent_before or any(map(in_doubt, operation.concerns.all()))
-        found.append(Offer(Act.FAILED, MEANINGS[Act.FAILED] if perhaps else NEVER_QUEUED))
+        known = REFUSED_SO_FAR if refused_only(_attempts(operation)) else NEVER_QUEUED
+        found.append(Offer(Act.FAILED, _lost(operation, MEANINGS[Act.FAILED] if perhaps else known)))
     elif operation.state in {State.UNCLEAR, State.RUNNING}:
-        found += [Offer(act, MEANINGS[act]) for act in (Act.DONE, Act.FAILED)]
+        found.append(Offer(Act.DONE, MEANINGS[Act.DONE]))
+        found.append(Offer(Act.FAILED, _lost(operation, MEANINGS[Act.FAILED])))
     if operation.state == State.UNCLEAR:
         found.append(_send(concern, operation, user, now or timezone.now()))
     if doubted and not sent_before:
         found.append(_send_now(concern, operation, user))
     if operation.state in {State.UNCLEAR, State.RUNNING} or (operation.state == State.QUEUED and sent_before):
-        found.append(Offer(Act.RELEASE, MEANINGS[Act.RELEASE]))
+        found.append(Offer(Act.RELEASE, _lost(operation, MEANINGS[Act.RELEASE])))
     # What is on its way to ITCare, or may be sent once this is closed, is not dealt with by knowing of it.
     if concern.situation in TO_KNOW and not doubted and operation.state != State.SENDING:
         found.append(Offer(Act.NOTED, MEANINGS[Act.NOTED]))
@@ -137,6 +143,12 @@ def in_doubt(concern: Concern) -> bool:
 def perhaps_executed(attempts: Iterable[Attempt]) -> bool:
     """Whether any of an operation's calls may have been executed: then nobody can say that it was never sent."""
     return any(attempt.proof in PERHAPS_EXECUTED for attempt in attempts)
+
+
+def refused_only(attempts: Iterable[Attempt]) -> bool:
+    """Whether ITCare was reached, and refused each call that it got: it was sent, and nothing was executed."""
+    proofs = {attempt.proof for attempt in attempts}
+    return Proof.REFUSED in proofs and proofs <= set(NOTHING_EXECUTED)
 
 
 def candidates(concern: Concern) -> list[Action]:
@@ -173,6 +185,11 @@ def needs_two(operation: Operation) -> bool:
 def accepted(operation: Operation) -> bool:
     """Whether ITCare is known to have accepted an attempt."""
     return any(attempt.proof == Proof.ACCEPTED for attempt in _attempts(operation))
+
+
+def _lost(operation: Operation, means: str) -> str:
+    """What an act means that ends it without success: a password that was to be shown is gone, whatever ITCare did."""
+    return means if operation.reveal_id is None else f"{means} {LOST_WITH_IT}"
 
 
 def _send(concern: Concern, operation: Operation, user: User, now: datetime) -> Offer:

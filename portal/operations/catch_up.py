@@ -20,6 +20,7 @@ from portal.operations import continuity, holds
 from portal.operations.models import Concern, Continuity, Hold, Situation
 from portal.operations.unknown import fresh, tell, unknown
 from portal.upstream.client import client as upstream_client
+from portal.web.words import cut
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ def _stop(why: str) -> None:
 
 def _say(words: str) -> None:
     """Let the hold say what it waits for."""
-    Hold.objects.filter(ended_at=None, started_by=None).exclude(why=words[:500]).update(why=words[:500])
+    Hold.objects.filter(ended_at=None, started_by=None).exclude(why=cut(words, 500)).update(why=cut(words, 500))
 
 
 def _conclude(found: Sequence[itcare.Action], since: Sequence[itcare.Action], newest: int | None) -> None:

@@ -14,6 +14,7 @@ from portal.operations.fitting import MOST_NOTED, noted
 from portal.operations.locks import lock
 from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
 from portal.operations.states import State
+from portal.web.words import cut
 
 WORDS: Final = 1000  # letters of the sentence for people, at most
 
@@ -51,17 +52,17 @@ def raise_concern(
             "operation": operation,
             "cluster": cluster or (operation.cluster if operation else None),
             "service_id": about.service_id if about else None,
-            "words": words[:WORDS],
+            "words": cut(words, WORDS),
         },
     )
     told = set(row.actions.values_list("pk", flat=True))
     fresh = {action.pk for action in actions}
     if fresh != told:
         row.actions.set(fresh)
-    if not made and (row.words != words[:WORDS] or fresh != told):
-        Concern.objects.filter(pk=row.pk).update(words=words[:WORDS], changed_at=Now())
+    if not made and (row.words != cut(words, WORDS) or fresh != told):
+        Concern.objects.filter(pk=row.pk).update(words=cut(words, WORDS), changed_at=Now())
     if made:
-        _record("concern.raised", row, None, {"words": row.words[:300]})
+        _record("concern.raised", row, None, {"words": cut(row.words, 300)})
     return made
 
 
@@ -76,10 +77,12 @@ def close(rows: QuerySet[Concern], outcome: str, *, by: User | None = None) -> i
     """
     closed = []
     for row in rows.filter(closed_at=None).select_for_update(of=("self",)).select_related("operation", "cluster"):
-        Concern.objects.filter(pk=row.pk).update(closed_at=Now(), changed_at=Now(), closed_by=by, outcome=outcome[:500])
+        Concern.objects.filter(pk=row.pk).update(
+            closed_at=Now(), changed_at=Now(), closed_by=by, outcome=cut(outcome, 500)
+        )
         closed.append(row)
     for row in closed:
-        _record("concern.closed", row, by, {"outcome": outcome[:300]})
+        _record("concern.closed", row, by, {"outcome": cut(outcome, 300)})
     return len(closed)
 
 
@@ -106,7 +109,7 @@ def keeps_failing(words: str) -> bool:
     One matter names all such rows, each by a sentence: a further one is told by another mail. What somebody has noted
     is not told again.
     """
-    words = words[:WORDS]
+    words = cut(words, WORDS)
     rows = Concern.objects.filter(situation=Situation.STUCK, operation=None, cluster=None)
     known = rows.open().select_for_update(of=("self",)).first()
     said = known.words if known else ""

@@ -102,7 +102,7 @@ def _put_off(operation: Operation, cluster: Cluster, error: Exception) -> None:
         return
     rows.update(failures=0, compared_at=cluster.changed_at)
     words = (
-        f"It could not be compared with what the last operation here, “{operation.title}”, left "
+        f"It could not be compared with what the {_called(operation, cluster)} left "
         f"({type(error).__name__}); the log of the sweep says why. That is tried again when the cluster changes."
     )
     _tell(operation, cluster, words)
@@ -138,7 +138,7 @@ def _difference(operation: Operation, cluster: Cluster, left: Mapping[str, objec
     now = _seen(cluster)
     if left[GONE] != now[GONE]:
         found = "ITCare no longer knows the cluster." if now[GONE] else "The cluster is there again."
-        return f"{found} The last operation here, “{operation.title}”, did not do that."
+        return f"{found} The {_called(operation, cluster)} did not do that."
     parts = []
     for name, label in WATCHED.items():
         before, after = left[name], now[name]
@@ -148,7 +148,7 @@ def _difference(operation: Operation, cluster: Cluster, left: Mapping[str, objec
     if not parts:
         return ""
     told = ", ".join(parts)
-    return f"{told[0].upper()}{told[1:]}. The last operation here, “{operation.title}”, left it otherwise."
+    return f"{told[0].upper()}{told[1:]}. The {_called(operation, cluster)} left it otherwise."
 
 
 def _missing(operation: Operation, cluster: Cluster) -> str:
@@ -159,7 +159,18 @@ def _missing(operation: Operation, cluster: Cluster) -> str:
         return ""
     if kind.effect(operation.parameters, cluster):
         return ""
-    return f"ITCare says that “{operation.title}” succeeded, and the cluster does not show it."
+    what = f"“{operation.title}”" if _told(operation, cluster) else "the last operation here"
+    return f"ITCare says that {what} succeeded, and the cluster does not show it."
+
+
+def _told(operation: Operation, cluster: Cluster) -> bool:
+    """Whether readers may know what was asked for: the cluster may be another service's by now (`concerns.told_to`)."""
+    return operation.service_id == cluster.service_id
+
+
+def _called(operation: Operation, cluster: Cluster) -> str:
+    title = f", “{operation.title}”," if _told(operation, cluster) else ""
+    return f"last operation here{title}"
 
 
 def _tell(operation: Operation, cluster: Cluster, words: str) -> None:
@@ -168,7 +179,8 @@ def _tell(operation: Operation, cluster: Cluster, words: str) -> None:
         concerns.close(_open(cluster), "The cluster is as the last operation left it.")
         return
     noted = Concern.objects.filter(situation=Situation.DRIFT, cluster=cluster, closed_by__isnull=False, words=words)
-    if noted.exists():
+    if noted.filter(service=cluster.service).exists():
         return
     since = foreign(cluster).filter(seen_at__gt=operation.ended_at).order_by("-upstream_id")[:MOST_ACTIONS]
+    concerns.close(_open(cluster).exclude(service=cluster.service), "The cluster is another service's by now.")
     concerns.raise_concern(Situation.DRIFT, words, cluster=cluster, actions=list(since))

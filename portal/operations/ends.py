@@ -13,6 +13,7 @@ from portal.operations.concerns import late_action
 from portal.operations.locks import lock
 from portal.operations.models import Action, Concern, Operation, Situation
 from portal.operations.states import Reason, State
+from portal.web.words import cut
 
 
 def owed() -> QuerySet[Operation]:
@@ -64,5 +65,5 @@ def _words(operation: Operation, action: itcare.Action) -> str:
     else:
         return ""
     did = "given up" if given_up else "marked as done" if operation.state == State.SUCCEEDED else "marked as failed"
-    said = f': "{action.message}"' if action.message else ""
+    said = f': "{cut(action.message, 500)}"' if action.message else ""
     return f"Action {action.id} of this operation, which was {did} while it ran, ended as {action.status}{said}. {so}"

@@ -21,9 +21,10 @@ from portal.operations.actions import note
 from portal.operations.leases import claim, give_back, look_again
 from portal.operations.locks import lock_own
 from portal.operations.models import Operation
-from portal.operations.slowing import slow_down
+from portal.operations.slowing import Round, slow_down
 from portal.operations.states import LostRaceError, Reason, State
 from portal.upstream.client import client as upstream_client
+from portal.web.words import cut
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ MOST_MISSING: Final = 50
 LINKS_A_PASS: Final = 200
 # ITCare lists a cluster soon after its creation began; one that it does not is left to the usual readings.
 SHOWN_WITHIN: Final = timedelta(minutes=2)
+_LINKING: Final = Round("The cluster of operation")
 
 
 def follow(*, seconds: float = ASKING_SECONDS, at_work: Callable[[], None] | None = None) -> int:
@@ -85,18 +87,26 @@ def link() -> int:
     lately = Q(state=State.SUCCEEDED, ended_at__gte=Now() - timedelta(days=1))
     creates = Operation.objects.filter(lately | Q(state=State.RUNNING), kind="create", cluster=None)
     found = creates.annotate(made=Subquery(made.order_by("pk").values("pk")[:1])).filter(made__isnull=False)
-    linked = 0
-    for number, cluster in found.order_by("pk").values_list("pk", "made")[:LINKS_A_PASS]:
-        rows = Operation.objects.filter(pk=number, cluster=None, state__in=[State.RUNNING, State.SUCCEEDED])
-        try:
-            linked += rows.update(cluster=cluster, changed_at=Now())
-        except IntegrityError:
-            logger.warning("Operation %s waits for its cluster: another operation runs on it.", number)
+    linked: list[int] = []
+    _LINKING.go(found.order_by("pk"), lambda row: linked.append(_link(row)), LINKS_A_PASS)
     young = creates.filter(state=State.RUNNING, sent_at__gte=Now() - SHOWN_WITHIN)
     if young.exists():
         # Somebody watches it come up, and wants to see the cluster itself.
         lists.hurry(settings.FOLLOW_SECONDS)
-    return linked
+    return sum(linked)
+
+
+def _link(operation: Operation) -> int:
+    """Answers how many got their cluster: none where it has one by now, or waits because something runs on it."""
+    rows = Operation.objects.filter(pk=operation.pk, cluster=None, state__in=[State.RUNNING, State.SUCCEEDED])
+    try:
+        return rows.update(cluster=operation.made, changed_at=Now())  # type: ignore[attr-defined]  # annotated in `link`
+    except IntegrityError as error:
+        diagnosis = getattr(error.__cause__, "diag", None)
+        if getattr(diagnosis, "constraint_name", None) != "one_unfinished_operation_a_cluster":
+            raise
+        logger.warning("Operation %s waits for its cluster: another operation runs on it.", operation.pk)
+        return 0
 
 
 def _began() -> datetime | None:
@@ -173,7 +183,7 @@ def _follow_one(client: itcare.Client, operation: Operation, action: itcare.Acti
         _finish(operation, State.SUCCEEDED, cluster, message="")
     else:
         words = f"ITCare could not finish it: {action.message}" if action.message else "ITCare could not finish it."
-        _finish(operation, State.FAILED, cluster, message=words[:500], reason=Reason.FAILED_UPSTREAM)
+        _finish(operation, State.FAILED, cluster, message=cut(words, 500), reason=Reason.FAILED_UPSTREAM)
 
 
 def _noted(action: itcare.Action, operation: Operation) -> bool:

@@ -4,6 +4,7 @@ import time
 from datetime import timedelta
 from typing import Final
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
@@ -15,12 +16,15 @@ from portal.operations import relapses
 from portal.operations.actions import note
 from portal.operations.late import heard
 from portal.operations.models import Action, Operation
+from portal.operations.slowing import Round
 from portal.upstream.client import client as upstream_client
 
 READ_A_PASS: Final = 10
 # Seconds of a pass: what is left waits for the next one.
 PASS_SECONDS: Final = 30.0
 INCOMPLETE: Final = "ITCare's list of actions could not be read whole."
+NOT_KEPT: Final = "The portal could not keep what ITCare told."
+_ROUND: Final = Round("Part")
 
 
 def waiting(*, late: bool = False) -> QuerySet[Part]:
@@ -42,13 +46,29 @@ def read_waiting(*, seconds: float = PASS_SECONDS) -> None:
     Args:
         seconds: When so many are over, no other is read: it waits for the next pass.
     """
-    client, end = None, time.monotonic() + seconds
-    for part in waiting()[:READ_A_PASS]:
+    client: itcare.Client | None = None
+    end = time.monotonic() + seconds
+
+    def read_in_time(part: Part) -> None:
+        nonlocal client
         if client is not None and time.monotonic() > end:
-            break
+            return
         if Part.objects.filter(pk=part.pk, wanted_at=part.wanted_at).update(wanted_at=None):
             client = client or upstream_client()
-            read(client, part.cluster)
+            _read_or_say(client, part.cluster)
+
+    _ROUND.go(waiting(), read_in_time, READ_A_PASS)
+
+
+def _read_or_say(client: itcare.Client, cluster: Cluster) -> None:
+    """Read a history; where something in it cannot be handled, the cluster's page says so."""
+    try:
+        read(client, cluster)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        note_part(cluster, PartName.HISTORY, failed=NOT_KEPT)
+        raise
 
 
 def read(client: itcare.Client, cluster: Cluster) -> None:

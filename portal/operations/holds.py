@@ -10,6 +10,7 @@ from portal.accounts.models import User
 from portal.audit.record import record
 from portal.operations.models import PORTAL, Hold
 from portal.operations.states import LostRaceError
+from portal.web.words import cut
 
 # Number of the lock that a hold takes alone and sends share: any that nothing else uses.
 _SWITCH: Final = 7_042_002
@@ -54,7 +55,7 @@ def hold(why: str, *, by: User | None = None) -> bool:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SWITCH])
     try:
         with transaction.atomic():
-            row = Hold.objects.create(why=why[:500], started_by=by)
+            row = Hold.objects.create(why=cut(why, 500), started_by=by)
     except IntegrityError:
         return False
     _record("sends.held", row, by, why)
@@ -74,7 +75,7 @@ def let_go(hold: Hold, outcome: str, *, by: User | None = None) -> None:
         LostRaceError: somebody else ended that hold.
     """
     rows = Hold.objects.filter(pk=hold.pk, ended_at=None)
-    if rows.update(ended_at=Now(), ended_by=by, outcome=outcome[:500]) != 1:
+    if rows.update(ended_at=Now(), ended_by=by, outcome=cut(outcome, 500)) != 1:
         message = f"hold {hold.pk} has ended"
         raise LostRaceError(message)
     _record("sends.let_go", hold, by, outcome)
@@ -88,5 +89,5 @@ def _record(verb: str, hold: Hold, by: User | None, why: str) -> None:
         subject_type="hold",
         subject_id=hold.pk,
         subject="Sends",
-        detail={"why": why[:300]},
+        detail={"why": cut(why, 300)},
     )

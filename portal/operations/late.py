@@ -23,6 +23,7 @@ from portal.operations.locks import lock
 from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
 from portal.operations.states import NOTHING_EXECUTED, State
 from portal.upstream.client import client as upstream_client
+from portal.web.words import some
 
 logger = logging.getLogger(__name__)
 
@@ -162,7 +163,7 @@ def _alarm(operation: Operation, actions: list[itcare.Action]) -> None:
 
 
 def _words(operation: Operation, actions: list[itcare.Action]) -> str:
-    numbers = ", ".join(str(action.id) for action in actions[:5])
+    numbers = some([str(action.id) for action in actions], 5)
     how = "which a person had settled" if operation.settled_by_id else f"which had ended as {operation.state}"
     return (
         f"ITCare shows action {numbers}, and it can only be that of this operation, {how}. What was asked for may have "

@@ -18,6 +18,7 @@ from portal.operations.leases import back_off
 from portal.operations.locks import lock_own
 from portal.operations.models import Attempt, Operation
 from portal.operations.states import NOTHING_EXECUTED, LostRaceError, Proof, Reason, State
+from portal.web.words import cut
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ def _may_have_acted(operation: Operation, *, before: Attempt | None = None) -> b
 
 
 def _look_for_the_earlier_one(operation: Operation, attempt: Attempt, error: itcare.ItcareError) -> None:
-    words = f"{_words(error)} An earlier attempt may have done it: that one is looked for."
+    words = f"{cut(_words(error), 400)} An earlier attempt may have done it: that one is looked for."
     with transaction.atomic():
         _prove(attempt, Proof.REFUSED, _words(error), **_evidence(error))
         _unclear(operation, words)
@@ -169,7 +170,7 @@ def _unclear(operation: Operation, words: str) -> None:
         # A release is for one look at the evidence: what happened since is new.
         released_by=None,
         also_released_by=None,
-        message=words[:500],
+        message=cut(words, 500),
         failures=0,
         look_at=_later(settings.SETTLE_SECONDS),
     )
@@ -183,10 +184,10 @@ def fail_unsent(operation: Operation, reason: Reason, words: str) -> None:
     """
     with transaction.atomic():
         if _may_have_acted(operation):
-            why = words.removesuffix(" Ask again.")
+            why = cut(words.removesuffix(" Ask again."), 400)
             _unclear(operation, f"{why} An earlier attempt may have done that: it is looked for.")
             return
-        _move(operation, State.FAILED, detail={"reason": reason, "why": words}, reason=reason, message=words[:500])
+        _move(operation, State.FAILED, detail={"reason": reason, "why": words}, reason=reason, message=cut(words, 500))
 
 
 def _end(
@@ -206,7 +207,7 @@ def _end(
             detail={"reason": reason, "why": words},
             last_proof=proof,
             reason=reason,
-            message=words[:500],
+            message=cut(words, 500),
         )
 
 
@@ -225,7 +226,7 @@ def _back_to_queue(operation: Operation, proof: Proof, words: str, seconds: floa
         State.QUEUED,
         detail={"why": words},
         last_proof=proof,
-        message=words[:500],
+        message=cut(words, 500),
         failures=operation.failures + 1,
         look_at=_later(seconds),
     )
@@ -236,7 +237,7 @@ def _prove(attempt: Attempt, proof: Proof, words: str, **evidence: Any) -> None:
     rows = Attempt.objects.filter(pk=attempt.pk, proof__in=[Proof.OPEN, Proof.UNKNOWN])
     if proof == Proof.UNKNOWN:
         rows = rows.filter(proof=Proof.OPEN)
-    rows.update(proof=proof, message=words[:500], ended_at=Now(), **evidence)
+    rows.update(proof=proof, message=cut(words, 500), ended_at=Now(), **evidence)
 
 
 def _move(

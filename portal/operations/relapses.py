@@ -16,6 +16,7 @@ from portal.operations.concerns import raise_concern
 from portal.operations.locks import lock
 from portal.operations.models import Action, Operation, Situation
 from portal.operations.states import ENDED, State
+from portal.web.words import cut
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def _tell(row: Action, action: itcare.Action, *, lagging: bool) -> int:
     words = (
         f"ITCare said {row.status or 'nothing'} of action {action.id}, and the operation ended as "
         f"{row.operation.state}. {now}"
-        + (f': "{action.message}".' if action.message else ".")
+        + (f': "{cut(action.message, 500)}".' if action.message else ".")
         + f" {after}: look at the cluster, or ask cegedim.cloud."
     )
     with transaction.atomic():

@@ -11,6 +11,7 @@ from portal.operations.acts import PERHAPS_EXECUTED
 from portal.operations.locks import lock_own
 from portal.operations.models import Action, Operation
 from portal.operations.states import LostRaceError, Proof, State
+from portal.web.words import cut, some
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def take_back(operation: Operation, actions: list[itcare.Action], words: str, fe
     Raises:
         LostRaceError: see `Operation.move`.
     """
-    told = words.format(", ".join(f"action {action.id}" for action in actions[:5]))
+    told = words.format(some([f"action {action.id}" for action in actions], 5))
     operation.move(
         State.UNCLEAR,
         fence=fence,
@@ -79,7 +80,7 @@ def take_back(operation: Operation, actions: list[itcare.Action], words: str, fe
         last_proof=Proof.UNKNOWN,
         released_by=None,
         also_released_by=None,
-        message=told[:500],
+        message=cut(told, 500),
         failures=0,
         lease_until=None,
         look_at=Now(),

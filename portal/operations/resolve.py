@@ -16,6 +16,7 @@ from portal.operations.locks import lock
 from portal.operations.models import Action, Concern, Operation, Situation
 from portal.operations.states import LostRaceError, Proof, Reason, State
 from portal.web.hints import hint
+from portal.web.words import cut
 
 # What is settled once it is known which action carries the operation out.
 SETTLED_BY_AN_ACTION: Final = (
@@ -98,7 +99,7 @@ def end(concern: Concern, user: User, why: str, *, seen: str, act: Act) -> None:
             detail={"reason": reason, "why": why},
             settled_by=user,
             reason=reason,
-            message=f"{what} by {user}: {why}"[:500],
+            message=cut(f"{what} by {user}: {why}", 500),
         )
     if operation.cluster is not None:
         refresh(operation.cluster)
@@ -143,7 +144,7 @@ def send_again(concern: Concern, user: User, why: str, *, seen: str) -> bool:
             also_released_by=user if first != user else None,
             released_at=Now(),
             last_proof=proof,
-            message=f"Released by {_both(first, user)} to be sent again: {why}"[:500],
+            message=cut(f"Released by {_both(first, user)} to be sent again: {why}", 500),
             failures=0,
             lease_until=None,
             look_at=Now(),
@@ -168,7 +169,7 @@ def send_now(concern: Concern, user: User, why: str, *, seen: str) -> bool:
             released_by=None,
             also_released_by=None,
             released_at=None,
-            message=f"{_both(first, user)} said that it was not sent before: {why}"[:500],
+            message=cut(f"{_both(first, user)} said that it was not sent before: {why}", 500),
             failures=0,
             lease_until=None,
             look_at=Now(),
@@ -201,7 +202,7 @@ def _both(first: User, user: User) -> str:
 
 def _follow(operation: Operation, user: User, number: int, why: str) -> None:
     """Tie the operation to its action; one that runs already stays running."""
-    message = f"{user} said that action {number} carries it out: {why}"[:500]
+    message = cut(f"{user} said that action {number} carries it out: {why}", 500)
     known: dict[str, Any] = {
         "upstream_action_id": number,
         "missed_at": None,
@@ -279,7 +280,7 @@ def _carries_another(action: Action, operation: Operation) -> bool:
 
 
 def _outcome(what: str, why: str) -> str:
-    return f"{what}: {why}"[:500]
+    return cut(f"{what}: {why}", 500)
 
 
 def _record(verb: str, operation: Operation, user: User, detail: Mapping[str, str | int]) -> None:

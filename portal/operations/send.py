@@ -27,6 +27,7 @@ from portal.sealing import SealBroken, SecretText
 from portal.upstream import circuit, pace
 from portal.upstream.circuit import Way
 from portal.upstream.client import client as upstream_client
+from portal.web.words import cut
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ def _wait(operation: Operation, why: str, seconds: float, *, slower: bool = True
     """Give it back unsent, and say why to those who watch it."""
     logger.warning("Operation %s waits: %s", operation.pk, why)
     rows = Operation.objects.filter(pk=operation.pk, fence=operation.fence, state=State.QUEUED)
-    rows.exclude(message=why[:500]).update(message=why[:500], changed_at=Now())
+    rows.exclude(message=cut(why, 500)).update(message=cut(why, 500), changed_at=Now())
     look_again(operation, seconds, failed=True, slower=slower)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -32,6 +33,8 @@ PASS_SECONDS: Final = 30.0
 def settle(*, seconds: float = PASS_SECONDS) -> int:
     """Look at the operations that are unclear, or accepted without an id, and due; answers how many.
 
+    While ITCare cannot be asked at all the pass ends: that is no failure of the rows, and slows none down.
+
     Args:
         seconds: How long to go on, a few at a time; the look that is under way then is brought to its end.
     """
@@ -48,16 +51,31 @@ def settle(*, seconds: float = PASS_SECONDS) -> int:
             break
         until = min(end, time.monotonic() + settings.LEASE_SECONDS / 3)
         while held and time.monotonic() < until:
-            _try(client, known, held.pop(0))
+            operation = held.pop(0)
             looked += 1
+            pause = _try(client, known, operation)
+            if pause is not None:
+                _wait([operation, *held], pause)
+                return looked
         give_back(held)
     return looked
 
 
-def _try(client: itcare.Client, known: Known, operation: Operation) -> None:
-    """Look at one, whatever comes of it: it must not stop the others."""
+def _wait(operations: Sequence[Operation], pause: itcare.ItcareError) -> None:
+    """Give them back until ITCare may be asked again; a person is told once that lasts too long."""
+    logger.warning("What became of operations is not looked for now: %s", pause.sentence)
+    for operation in operations:
+        with in_nobodys_way(operation):
+            unsettled.not_read(operation, pause.sentence)
+    give_back(operations, pause.retry_after or settings.SETTLE_SECONDS)
+
+
+def _try(client: itcare.Client, known: Known, operation: Operation) -> itcare.ItcareError | None:
+    """Look at one, whatever comes of it: it must not stop the others; answers why ITCare cannot be asked at all."""
     try:
         _look(client, known, operation)
+    except (itcare.NotSent, itcare.Throttled) as error:
+        return error
     except LostRaceError:
         logger.info("Operation %s was moved by another.", operation.pk)
     except SoftTimeLimitExceeded:
@@ -69,6 +87,7 @@ def _try(client: itcare.Client, known: Known, operation: Operation) -> None:
         with in_nobodys_way(operation):
             look_again(operation, 0, failed=True)
             unsettled.keeps_failing(operation)
+    return None
 
 
 def _look(client: itcare.Client, known: Known, operation: Operation) -> None:
@@ -76,9 +95,12 @@ def _look(client: itcare.Client, known: Known, operation: Operation) -> None:
 
     Raises:
         LostRaceError: another took the row over meanwhile.
+        NotSent: ITCare is not asked now, or was not reached; so Throttled.
     """
     try:
         _settle_one(client, known, operation)
+    except (itcare.NotSent, itcare.Throttled):
+        raise
     except itcare.ItcareError as error:
         logger.warning("Operation %s is still unclear: %s", operation.pk, error.sentence)
         look_again(operation, error.retry_after or 0, failed=True)

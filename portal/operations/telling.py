@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Final, Literal
 
 from portal.operations.acts import in_doubt
-from portal.operations.cancel import SENT_BEFORE, in_time
+from portal.operations.cancel import LOSES, SENT_BEFORE, in_time, loses_password
 from portal.operations.models import Action, Attempt, Concern, Operation
 from portal.operations.states import Proof, Reason, State
 from portal.web.facts import Facts, Told, known
@@ -115,6 +115,8 @@ def of(operation: Operation) -> Outcome | None:
 
 def _doubted(operation: Operation, attempts: Sequence[Attempt], concern: Concern) -> Outcome:
     then = "You can cancel it: then it is not sent, and what ITCare did stays." if in_time(operation, attempts) else ""
+    if then and loses_password(operation, [concern]):
+        then = f"{then} {LOSES}"
     title = "It waits: somebody has to decide whether it was sent already."
     return Outcome("warn", title, concern.words, f"It does not go on by itself. {then or SENT_BEFORE}")
 

@@ -17,6 +17,7 @@ from portal.operations.concerns import raise_concern
 from portal.operations.locks import lock
 from portal.operations.models import Action, Attempt, Concern, Continuity, Operation, Situation
 from portal.operations.states import NOTHING_EXECUTED, State
+from portal.web.words import cut, some
 
 # ITCare's Date header counts whole seconds.
 SECOND: Final = timedelta(seconds=1)
@@ -125,9 +126,7 @@ def doubt(operation: Operation, listed: itcare.Actions) -> str:
 
 def words(actions: list[itcare.Action], operation: Operation | None) -> str:
     """What is said to people about unknown actions."""
-    told = ", ".join(_title(action) for action in actions[:MOST_TOLD])
-    if len(actions) > MOST_TOLD:
-        told = f"{told} and {len(actions) - MOST_TOLD} more"
+    told = some([_title(action) for action in actions], MOST_TOLD)
     said = f"ITCare did something for the portal's account that the portal does not remember: {told}."
     if operation is None:
         return said
@@ -137,7 +136,7 @@ def words(actions: list[itcare.Action], operation: Operation | None) -> str:
 def _title(action: itcare.Action) -> str:
     what = action.message or action.process or "no words"
     when = f", {action.submitted_at:%Y-%m-%d %H:%M:%S} UTC" if action.submitted_at else ""
-    return f"action {action.id} on {action.resource_name or 'nothing named'} ({what[:100]}{when})"
+    return f"action {action.id} on {action.resource_name or 'nothing named'} ({cut(what, 50)}{when})"
 
 
 def _name(action: itcare.Action) -> str:

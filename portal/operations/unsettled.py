@@ -26,10 +26,12 @@ from portal.operations.leases import look_again
 from portal.operations.locks import lock_own
 from portal.operations.models import PORTAL, TO_DECIDE, Action, Attempt, Concern, Operation, Situation
 from portal.operations.states import Proof, Reason, State
+from portal.web.words import cut, some
 
 NOT_YET: Final = "ITCare shows nothing of it yet; it is looked for again."
 ASKED_LATE: Final = "ITCare shows nothing of it: a person must find out. It is not sent again."
 UNREADABLE: Final = "ITCare's list of actions cannot be read in whole."
+MOST_LISTED: Final = 5  # actions in a sentence
 SEARCHING: Final = (Situation.SEVERAL_FIT, Situation.NOTHING_FOUND, Situation.UNSETTLED, Situation.STUCK)
 
 
@@ -59,7 +61,7 @@ class Person:
     def claimed_twice(cls, operation: Operation, sight: Sight, rivals: Sequence[Operation]) -> Self:
         """Ask whose an action is, where an earlier operation ended without its own."""
         message = "An action of ITCare fits this and an earlier operation: a person must say whose it is."
-        whose = ", ".join(concerns.told_to(operation, rival) for rival in rivals[:3])
+        whose = some([concerns.told_to(operation, rival) for rival in rivals], 3)
         evidence = f"{_listed(sight.fitting)}. It fits {whose} too, which ended without its action."
         return cls(Situation.SEVERAL_FIT, message, evidence, sight.fitting)
 
@@ -92,7 +94,7 @@ def adopt(operation: Operation, action: itcare.Action, evidence: str) -> None:
         LostRaceError: another has the row.
         TakenError: the action is another operation's.
     """
-    found: Any = {"upstream_action_id": action.id, "evidence": evidence[:300], "found_at": Now(), "searched_at": Now()}
+    found: Any = {"upstream_action_id": action.id, "evidence": evidence, "found_at": Now(), "searched_at": Now()}
     detail: dict[str, str | int | None] = {"action": action.id, "evidence": evidence}
     with _deciding(operation, partial(tie, action, operation)):
         if operation.state == State.UNCLEAR:
@@ -127,7 +129,7 @@ def succeed(operation: Operation, cluster: Cluster | None, effect: str) -> None:
             fence=operation.fence,
             detail={"evidence": effect},
             cluster=operation.cluster or cluster,
-            message=words[:500],
+            message=cut(words, 500),
             searched_at=Now(),
         )
         concerns.close_of(operation, words, *TO_DECIDE)
@@ -142,7 +144,7 @@ def fail(operation: Operation, attempt: Attempt) -> None:
     Raises:
         LostRaceError: another has the row.
     """
-    words = f"{attempt.message} Ask again."
+    words = f"{cut(attempt.message, 480)} Ask again."
     reason = Reason.REFUSED if attempt.proof == Proof.REFUSED else Reason.UNREACHABLE
     with _deciding(operation):
         operation.move(
@@ -151,7 +153,7 @@ def fail(operation: Operation, attempt: Attempt) -> None:
             detail={"reason": reason, "evidence": "the sender's own late answer"},
             last_proof=attempt.proof,
             reason=reason,
-            message=words[:500],
+            message=words,
         )
         concerns.close_of(operation, "Nothing was executed, says the sender's own late answer.", *TO_DECIDE)
 
@@ -178,7 +180,7 @@ def ask(operation: Operation, person: Person) -> None:
         LostRaceError: another has the row.
     """
     rows: list[Action] = []
-    with _deciding(operation, lambda: rows.extend(map(_noted, in_order(person.actions)))):
+    with _deciding(operation, lambda: rows.extend(_first_noted(person.actions))):
         _say(operation, person.message)
         if person.situation == Situation.NOTHING_FOUND:
             Operation.objects.filter(pk=operation.pk).update(searched_at=Now())
@@ -236,7 +238,7 @@ def _blind(operation: Operation, situation: Situation, words: str, fitting: Sequ
             return
         asked = Concern.objects.open().filter(operation=operation, situation__in=SEARCHING)
         if not asked.exclude(situation=situation).exists():
-            rows = [_noted(action) for action in in_order(fitting)]
+            rows = _first_noted(fitting)
             concerns.raise_concern(situation, words, operation=operation, actions=rows)
 
 
@@ -261,7 +263,12 @@ def _deciding(operation: Operation, actions: Callable[[], object] | None = None)
 
 def _say(operation: Operation, words: str) -> None:
     rows = Operation.objects.filter(pk=operation.pk)
-    rows.exclude(message=words[:500]).update(message=words[:500], changed_at=Now())
+    rows.exclude(message=cut(words, 500)).update(message=cut(words, 500), changed_at=Now())
+
+
+def _first_noted(actions: Sequence[itcare.Action]) -> list[Action]:
+    """Write some actions down: those that came first after the call, as its own is likeliest to be among them."""
+    return [_noted(action) for action in in_order(actions)[:MOST_NOTED]]
 
 
 def _noted(action: itcare.Action) -> Action:
@@ -270,9 +277,13 @@ def _noted(action: itcare.Action) -> Action:
 
 
 def _listed(actions: Sequence[itcare.Action]) -> str:
-    """The first actions in a few words each; all of them stand beside the sentence."""
-    told = [f"{action.id} ({action.status}{f': {action.message}' if action.message else ''})" for action in actions[:5]]
-    return f"Action {'; '.join(told)}"[:600]
+    """The first actions in a few words each; more of them stand beside the sentence."""
+    return f"Action {some([_briefly(action) for action in in_order(actions)], MOST_LISTED, '; ')}"
+
+
+def _briefly(action: itcare.Action) -> str:
+    said = f": {cut(action.message, 80)}" if action.message else ""
+    return f"{action.id} ({cut(action.status, 20)}{said})"
 
 
 def _record(operation: Operation, verb: str, detail: dict[str, str | int | None]) -> None:

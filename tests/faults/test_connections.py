@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from itertools import count
 
 import pytest
@@ -12,14 +13,15 @@ from psycopg import sql
 from portal.home.management.commands.sweep import jobs
 from portal.operations.models import Operation
 from portal.operations.sweep import once
-from tests.cast import Cast
+from tests.cast import PASSWORD, Cast
 from tests.conftest import as_owner
 from tests.faults.cutting import CUTS, through
 from tests.faults.framing import Message
 from tests.faults.judge import judge, settle_down
 from tests.faults.proxy import Moment, Rule, cut
 from tests.faults.table import Row, told
-from tests.faults.transactions import CAMPAIGN, ERROR_PAGE, GROUP, STEPS, Step, carry_on
+from tests.faults.transactions import CAMPAIGN, ERROR_PAGE, GROUP, STEPS, Step, browser_of, carry_on
+from tests.markup import Page
 from tests.portal.operations.engine import posts
 from tests.sandbox_server import Sandbox
 
@@ -86,6 +88,35 @@ def test_a_cut_connection_leaves_nothing_half_done(cast: Cast, upstream: Sandbox
     # Once what was sent may have been lost: "sending" is written down, and the call was never made.
     assert set(ends) - {"succeeded"} <= ({"unclear"} if step == "send" else set())
     assert len(ends) > 0
+
+
+SAVES_THE_SESSION = "The portal lost its database while it answered."
+
+
+@told(
+    Row(
+        GROUP,
+        "a connection cut while the session is saved",
+        "a proxy closes it before the statement that saves it, when somebody signs in again",
+        "what the page did stays; the person goes back and tries again, and may have to sign in",
+        f"Something went wrong here. {SAVES_THE_SESSION}",
+    )
+)
+def test_a_session_that_cannot_be_saved_is_no_bad_request(cast: Cast, upstream: Sandbox) -> None:
+    again = partial(browser_of(cast.developer).post, "/accounts/reauthenticate/", {"password": PASSWORD})
+    # htmx leaves the page as it is at such a status, and says that it tries again.
+    for headers, done in (({}, 302), ({"HX-Request": "true"}, 204)):
+        rule = Rule(lambda message: b'UPDATE "django_session"' in message.data, Moment.BEFORE, cut)
+        with through(rule):
+            answer = again(headers=headers)
+        assert rule.done.is_set()
+        assert (answer.status_code, answer["Cache-Control"]) == (503, "no-store")
+        page = Page.of(answer.content).one("main")
+        assert page.one("h1").text == "Something went wrong here"
+        assert f"{SAVES_THE_SESSION} Wait a moment, go back and try again" in page.text
+        assert "Traceback" not in page.text
+        assert again(headers=headers).status_code == done
+    judge(upstream)
 
 
 @contextmanager

@@ -202,7 +202,8 @@ class Operation(models.Model):
             message = f"no move from {self.state} to {to}"
             raise ValueError(message)
         if to in ENDED:
-            values |= {"look_at": None, "lease_until": None, "ended_at": Now()}
+            # Looks that failed are counted anew by who compares its cluster.
+            values |= {"look_at": None, "lease_until": None, "ended_at": Now(), "failures": 0}
         doomed = self._secrets_ended_by(to)
         values |= dict.fromkeys(doomed)
         rows = Operation.objects.filter(pk=self.pk, state=self.state)

@@ -2,12 +2,15 @@
 
 import pytest
 
-from portal.operations.models import Concern, Operation
+from portal.operations.acts import LOST_WITH_IT, Act
+from portal.operations.cancel import LOSES, LOST
+from portal.operations.models import Concern, Operation, Secret
 from tests.browsing import signed_in
 from tests.cast import Cast
 from tests.markup import Page, filled_in
 from tests.portal.home.attending import acts_on, page_of
 from tests.portal.home.attending import sent as form_of
+from tests.portal.operations.deciding import acted
 from tests.portal.operations.engine import sent, time_passes
 from tests.portal.operations.test_doubts import doubted
 from tests.sandbox_server import Sandbox
@@ -99,3 +102,40 @@ def test_who_cancels_it_is_told_that_it_may_have_been_sent(cast: Cast, upstream:
     time_passes()
     concern.refresh_from_db()
     assert (sent(row).state, upstream.writes(), concern.closed_by) == ("cancelled", [], cast.developer)
+
+
+def test_a_create_is_not_cancelled_by_who_does_not_know_that_its_password_goes(cast: Cast, upstream: Sandbox) -> None:
+    row, concern = doubted(cast, upstream, "create")
+    assert row.reveal_id is not None
+    browser = signed_in(cast.developer)
+    page = page_of(browser, row.get_absolute_url())
+    told = f"You can cancel it: then it is not sent, and what ITCare did stays. {LOSES}"
+    assert page.one(id="outcome").text == f"{WAITS} {concern.words} It does not go on by itself. {told}"
+    (form,) = page.all("form")
+    assert form.one("button").text == "Cancel, and destroy the password"
+    # A page from before the doubt has a plain button.
+    answer = browser.post(form.attributes["action"])
+    assert (answer.status_code, Page.of(answer.content).one("main").with_class("note")[-1].text) == (
+        409,
+        f"Not done. {LOSES}",
+    )
+    assert (Operation.objects.get().state, Secret.objects.filter(operation_to_reveal=row).exists()) == ("queued", True)
+    assert browser.post(form.attributes["action"], filled_in(form)).status_code == 303
+    assert (Operation.objects.get().state, Secret.objects.count()) == ("cancelled", 0)
+    said = (
+        "It is not sent from here on. It may have been sent before: ITCare's action 90001 may be its own. "
+        f"Look at the cluster before you ask again. {LOST}"
+    )
+    page = page_of(browser, row.get_absolute_url())
+    assert f"Cancelled: {row.title}. {said}" in page.text
+    told = f"It was cancelled. Cancelled by developer@example.com. {said} Ask again if it is wanted after all."
+    assert page.one(id="outcome").text == told
+
+
+def test_who_has_its_action_adopted_keeps_the_password(cast: Cast, upstream: Sandbox) -> None:
+    row, concern = doubted(cast, upstream, "create")
+    page = page_of(signed_in(cast.approver), concern.get_absolute_url())
+    assert acts_on(page)["failed"].one("summary").text.endswith(LOST_WITH_IT)
+    acted(Act.ADOPT, concern, cast.approver, action=concern.actions.get())
+    row = Operation.objects.get()
+    assert (row.state, Secret.objects.filter(operation_to_reveal=row).exists()) == ("running", True)

@@ -148,7 +148,7 @@ def test_what_was_sent_after_the_backup_is_not_sent_again_but_shown(cast: Cast, 
     assert (posts(upstream), Operation.objects.filter(state="queued").count()) == (1, 2)
 
     # The person cancels it: that decides, and sends go again.
-    cancel.cancel(Operation.objects.get(pk=operation.pk), cast.developer)
+    cancel.cancel(Operation.objects.get(pk=operation.pk), cast.developer, with_password=True)
     assert looks().hold is None
     assert (holds.held(), Concern.objects.open().count()) == (None, 0)
     assert sent(other).state == "running"

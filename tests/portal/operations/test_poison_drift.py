@@ -57,6 +57,17 @@ def test_a_first_look_that_fails_waits_for_news_too(cast: Cast, settings: Settin
     assert drift.compare() == 1
 
 
+def test_looks_that_failed_before_its_end_do_not_count(cast: Cast, settings: Settings) -> None:
+    settings.STUCK_FAILURES = 2
+    there = cluster(cast.service, 1, name="poison01", read_at=timezone.now() + AGO, status="INACTIVE")
+    row = row_of(cast, State.RUNNING, kind="stop", cluster=there, failures=7)
+    row.move(State.SUCCEEDED)
+    assert states() == [("succeeded", 0)]
+    with refusing("operations_operation", '"left" IS NULL'):
+        assert (drift.compare(), states(), drift_of([row])) == (0, [("succeeded", 1)], [])
+        assert (drift.compare(), states(), len(drift_of([row]))) == (0, [("succeeded", 0)], 1)
+
+
 def unlike_what_was_asked(cast: Cast, number: int, name: str) -> Operation:
     """One that ITCare says succeeded, on a cluster that does not show it."""
     there = cluster(cast.service, number, name=name, read_at=timezone.now(), status="ACTIVE", sizing="2cpu4gb")

@@ -113,6 +113,12 @@ def untold(cast: Cast) -> None:
         concern_of(bare(cast, name=name))
 
 
+def made(cast: Cast) -> None:
+    for number, name in enumerate(NAMES):
+        row_of(cast, State.RUNNING, name=name)
+        cluster(cast.service, number, name=name)
+
+
 def names(rows: QuerySet[Any], column: str = "name") -> list[str]:
     return sorted(rows.values_list(column, flat=True))
 
@@ -160,6 +166,13 @@ CASES: Final = {
         "inventory_cluster",
         "name <> 'poison01' OR origin = ''",
         lambda: names(Cluster.objects.exclude(origin="")),
+    ),
+    "made": Case(
+        "clusters of creates",
+        made,
+        "operations_operation",
+        "id <> {} OR cluster_id IS NULL",
+        lambda: names(Operation.objects.exclude(cluster=None)),
     ),
     "unfetched": Case(
         "passwords past their time",

@@ -109,10 +109,13 @@ def test_what_was_sent_after_the_backup_is_shown_and_not_sent_a_second_time(
         assert [note.text for note in page.with_class("note")] == [
             f"Needs a person. {concern}",
             f"It waits: all sends are on hold. {hold.why}",
+            f"It waits: somebody has to decide whether it was sent already. {concern.words} "
+            "It does not go on by itself. You can cancel it: then it is not sent, and what ITCare did stays. "
+            + cancel.LOSES,
         ]
 
         # The person sees that it was this one, and cancels it: that decides, and sends go again.
-        cancel.cancel(Operation.objects.get(), cast.approver)
+        cancel.cancel(Operation.objects.get(), cast.approver, with_password=True)
         once(jobs())
         assert (holds.held(), Concern.objects.open().count(), continuity.unbroken()) == (None, 0, True)
         again = queued(cast.developer, cast.approver, name=other.name)
