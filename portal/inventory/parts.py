@@ -33,10 +33,15 @@ def read_parts(client: itcare.Client, cluster: Cluster) -> None:
     with transaction.atomic(durable=True):
         # From now on whoever opens the page does not ask for them again beside this.
         Cluster.objects.filter(pk=cluster.pk).update(parts_read_at=Now())
-    quick = client.within(settings.ITCARE_TOTAL_SECONDS)
+    try:
+        quick = client.within(settings.ITCARE_TOTAL_SECONDS).at_once(len(READERS))
+    except itcare.ItcareError as error:
+        for name in READERS:
+            note_part(cluster, name, failed=error.sentence)
+        return
     pool = ThreadPoolExecutor(len(READERS), thread_name_prefix="part")
     try:
-        asked = {pool.submit(_ask, quick, cluster, name): name for name in READERS}
+        asked = {pool.submit(_ask, each, cluster, name): name for each, name in zip(quick, READERS, strict=True)}
         for answer in as_completed(asked):
             _take(cluster, asked[answer], answer)
     finally:
@@ -62,7 +67,7 @@ def _ask(client: itcare.Client, cluster: Cluster, name: PartName) -> Told:
     try:
         return READERS[name](client, cluster)
     finally:
-        # Pause and token are looked up in the database: this thread's connections to it end with the thread.
+        # After a refusal pause and token are looked up in the database: this thread's connection to it ends with it.
         connections.close_all()
 
 

@@ -12,6 +12,7 @@ from typing import Self, TypeVar
 from urllib.parse import urlencode
 
 from portal.itcare import judging, reading
+from portal.itcare.ahead import HeldToken, Passed
 from portal.itcare.assumptions import Assumptions
 from portal.itcare.auth import TokenSource
 from portal.itcare.caller import Caller
@@ -104,8 +105,27 @@ class Client:
             seconds: for each read with its repetitions; more than this client gives changes nothing.
         """
         retry = self._caller.retry
+        return self._calling(replace(self._caller, retry=replace(retry, budget=min(seconds, retry.budget))))
+
+    def at_once(self, calls: int) -> list[Self]:
+        """Return this client, over the same connections, for each of several reads that threads make at once.
+
+        The gate is asked and a token had now, so that they need neither.
+
+        Args:
+            calls: how many reads.
+
+        Raises:
+            NotSent: ITCare is not to be asked now, or no token is to be had.
+        """
+        self._caller.gate()
+        tokens = HeldToken(self._caller.tokens)
+        return [
+            self._calling(replace(self._caller, gate=Passed(self._caller.gate), tokens=tokens)) for _ in range(calls)
+        ]
+
+    def _calling(self, caller: Caller) -> Self:
         other = copy(self)
-        caller = replace(self._caller, retry=replace(retry, budget=min(seconds, retry.budget)))
         other._caller = caller  # noqa: SLF001 - of the same class
         return other
 

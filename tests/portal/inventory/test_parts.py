@@ -11,6 +11,7 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DataError, connections, transaction
+from django.db.backends.signals import connection_created
 from django.db.models.functions import Now
 from pytest_django import Settings
 
@@ -21,6 +22,7 @@ from portal.inventory.parts import READERS, read_parts
 from portal.inventory.refresh import refresh
 from portal.operations import history
 from portal.upstream.client import client
+from portal.upstream.pause import hold
 from tests.browsing import signed_in
 from tests.markup import Page
 from tests.sandbox_server import Sandbox, until
@@ -201,6 +203,34 @@ def test_a_time_limit_of_the_worker_is_not_held_up_by_a_part_that_hangs(
     until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("part")])
     others = {name: name not in (PartName.EXTENSIONS, PartName.HISTORY) for name in PartName.values}
     assert (fresh(known), Part.objects.exclude(failed="").count()) == (others, 0)
+
+
+def test_parts_are_asked_for_over_no_connection_to_the_database_but_one(small: Sandbox, known: Cluster) -> None:
+    made: list[object] = []
+
+    def note(**_: object) -> None:
+        made.append(threading.current_thread().name)
+
+    connection_created.connect(note)
+    try:
+        reading.read_cluster(client(), known)
+        assert (made, fresh(known)) == ([], {name: name != PartName.HISTORY for name in PartName.values})
+        # Who is refused asks for another token, which is in the database.
+        Part.objects.update(read_at=Now() - timedelta(hours=1))
+        small.set_faults({**fault("nodes", {"kind": "refuse", "status": 401}), "times": 1})
+        read_parts(client(), known)
+    finally:
+        connection_created.disconnect(note)
+    assert made != []
+    assert fresh(known) == {name: name != PartName.HISTORY for name in PartName.values}
+
+
+def test_a_pause_is_told_of_each_part(small: Sandbox, known: Cluster) -> None:
+    hold("ITCare asks for a rest.", seconds=60)
+    read_parts(client(), known)
+    assert dict(Part.objects.values_list("name", "failed")) == {
+        name: "" if name == PartName.HISTORY else "ITCare asks for a rest." for name in PartName.values
+    }
 
 
 def test_no_part_is_asked_for_within_a_transaction(small: Sandbox, known: Cluster) -> None:
