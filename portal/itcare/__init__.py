@@ -22,6 +22,7 @@ from portal.itcare.errors import (
     Unreadable,
 )
 from portal.itcare.paging import ActionPages
+from portal.itcare.reading import LONGEST_WAIT
 from portal.itcare.retry import Retry
 from portal.itcare.transport import Timeouts
 from portal.itcare.types import (
@@ -47,6 +48,7 @@ from portal.itcare.types import (
 __all__ = [
     "ERROR",
     "IN_PROGRESS",
+    "LONGEST_WAIT",
     "SUCCESS",
     "Accepted",
     "Action",

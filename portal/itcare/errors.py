@@ -12,7 +12,7 @@ class ItcareError(Exception):
         upstream_message: what ITCare said, of bounded length, without control characters; still to be escaped.
         code: ITCare's `errorCode` (API.md 4), treated likewise.
         field: ITCare's `errorDesc`, which appears to name the field at fault, treated likewise.
-        retry_after: seconds that ITCare asks to wait.
+        retry_after: seconds that ITCare asks to wait, at most `LONGEST_WAIT`: nothing waits longer than the rest.
         reason: the technical cause for logs, e.g. "ConnectTimeoutError".
     """
 

@@ -22,6 +22,8 @@ T = TypeVar("T")
 # The longest text kept, in characters, and the longest message of an error.
 TEXT_LIMIT = 2_000
 MESSAGE_LIMIT = 500
+# Seconds to wait that are believed, however long ITCare asks for: whatever waits for it goes on together.
+LONGEST_WAIT: Final = 300.0
 _INT64 = 2**63
 _DATE = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?\s*(?:([Zz])|([+-])(\d\d):?(\d\d))?", re.ASCII
@@ -121,12 +123,12 @@ def http_date(value: str | None) -> datetime | None:
 
 
 def seconds_to_wait(value: str | None, now: datetime) -> float | None:
-    """Read a `Retry-After` header, a number of seconds or a date, as seconds from `now`, at most one day."""
+    """Read a `Retry-After` header, a number of seconds or a date, as seconds from `now`, at most `LONGEST_WAIT`."""
     value = (value or "").strip()
     if value.isascii() and value.isdigit():
-        return float(min(int(value[:9]), 86_400))
+        return min(float(value[:9]), LONGEST_WAIT)
     found = http_date(value)
-    return None if found is None else min(max((found - now).total_seconds(), 0.0), 86_400.0)
+    return None if found is None else min(max((found - now).total_seconds(), 0.0), LONGEST_WAIT)
 
 
 def entries(value: object) -> list[object]:

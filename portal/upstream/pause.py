@@ -10,14 +10,15 @@ from typing import Final
 from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
 
-from portal.itcare import ItcareError, Throttled
+from portal.itcare import LONGEST_WAIT, ItcareError, Throttled
 from portal.upstream.models import Pause
 
 logger = logging.getLogger(__name__)
 
-# Seconds: limits of a pause, and what is assumed where ITCare does not say how long (API.md A18).
+# Seconds: limits of a pause, and what is assumed where ITCare does not say how long (API.md A18). No row waits longer
+# because ITCare asks for it, so that all go on together.
 SHORTEST: Final = 1.0
-LONGEST: Final = 300.0
+LONGEST: Final = LONGEST_WAIT
 UNSAID: Final = 5.0
 # A pause that follows the last one within this time makes the next one longer.
 SUCCESSION: Final = timedelta(seconds=60)
