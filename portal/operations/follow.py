@@ -135,19 +135,35 @@ def _ask(
             looked += 1
             pause = _try(client, operation, ended.get(operation.upstream_action_id or 0))
             if pause is not None:
-                give_back([operation, *held], pause)
+                _wait(operation, held, pause)
                 return looked
         give_back(held)
     return looked
 
 
-def _try(client: itcare.Client, operation: Operation, action: itcare.Action | None) -> float | None:
-    """Look at one; answers for how many seconds to ask nothing more, where ITCare cannot be asked at all."""
+def _wait(operation: Operation, others: list[Operation], pause: itcare.ItcareError) -> None:
+    """Give them back until ITCare may be asked again, the one that was asked for last: the others come first then.
+
+    A call that ITCare throttled is its row's own failure: perhaps it throttles that one alone, for ever. Where no call
+    was made no row is to blame.
+    """
+    logger.warning("Actions are not read for now: %s", pause.sentence)
+    seconds = pause.retry_after or settings.FOLLOW_SECONDS
+    give_back(others, seconds)
+    if isinstance(pause, itcare.Throttled):
+        slow_down(operation, pause.sentence, seconds)
+    else:
+        give_back([operation], seconds)
+
+
+def _try(
+    client: itcare.Client, operation: Operation, action: itcare.Action | None
+) -> itcare.NotSent | itcare.Throttled | None:
+    """Look at one, whatever comes of it: it must not stop the others; answers why ITCare cannot be asked at all."""
     try:
         _follow_one(client, operation, action)
     except (itcare.NotSent, itcare.Throttled) as error:
-        logger.warning("Actions are not read for now: %s", error.sentence)
-        return error.retry_after or settings.FOLLOW_SECONDS
+        return error
     except itcare.ItcareError as error:
         logger.warning("Action %s was not read: %s", operation.upstream_action_id, error.sentence)
         slow_down(operation, error.sentence, error.retry_after or 0)

@@ -55,19 +55,28 @@ def settle(*, seconds: float = PASS_SECONDS) -> int:
             looked += 1
             pause = _try(client, known, operation)
             if pause is not None:
-                _wait([operation, *held], pause)
+                _wait(operation, held, pause)
                 return looked
         give_back(held)
     return looked
 
 
-def _wait(operations: Sequence[Operation], pause: itcare.ItcareError) -> None:
-    """Give them back until ITCare may be asked again; a person is told once that lasts too long."""
+def _wait(operation: Operation, others: Sequence[Operation], pause: itcare.ItcareError) -> None:
+    """Give them back until ITCare may be asked again, the one that was asked about last: the others come first then.
+
+    A person is told once that lasts too long. A call that ITCare throttled is its row's own failure: perhaps it
+    throttles that one alone, for ever. Where no call was made no row is to blame.
+    """
     logger.warning("What became of operations is not looked for now: %s", pause.sentence)
-    for operation in operations:
-        with in_nobodys_way(operation):
-            unsettled.not_read(operation, pause.sentence)
-    give_back(operations, pause.retry_after or settings.SETTLE_SECONDS)
+    for row in (operation, *others):
+        with in_nobodys_way(row):
+            unsettled.not_read(row, pause.sentence)
+    seconds = pause.retry_after or settings.SETTLE_SECONDS
+    give_back(others, seconds)
+    if isinstance(pause, itcare.Throttled):
+        look_again(operation, seconds, failed=True)
+    else:
+        give_back([operation], seconds)
 
 
 def _try(client: itcare.Client, known: Known, operation: Operation) -> itcare.ItcareError | None:
