@@ -7,7 +7,7 @@ from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from portal import itcare
@@ -17,7 +17,7 @@ from portal.operations.fitting import Known, Sight, look, rivals
 from portal.operations.leases import claim, give_back, look_again
 from portal.operations.models import Attempt, Operation, Situation
 from portal.operations.slowing import in_nobodys_way
-from portal.operations.states import LostRaceError, State
+from portal.operations.states import NOTHING_EXECUTED, LostRaceError, State
 from portal.operations.unsettled import NOT_YET, UNREADABLE, Person
 from portal.upstream.client import client as upstream_client
 
@@ -33,7 +33,8 @@ PASS_SECONDS: Final = 30.0
 def settle(*, seconds: float = PASS_SECONDS) -> int:
     """Look at the operations that are unclear, or accepted without an id, and due; answers how many.
 
-    While ITCare cannot be asked at all the pass ends: that is no failure of the rows, and slows none down.
+    While ITCare cannot be asked at all the pass ends: that is no failure of the rows, and slows none down. Those that
+    it need not be asked about come first.
 
     Args:
         seconds: How long to go on, a few at a time; the look that is under way then is brought to its end.
@@ -43,10 +44,23 @@ def settle(*, seconds: float = PASS_SECONDS) -> int:
     began = due.annotate(now=Now()).values_list("now", flat=True).first()
     if began is None:
         return 0
-    client, known, looked = upstream_client(), Known.learn(), 0
+    client, known = upstream_client(), Known.learn()
     end = time.monotonic() + seconds
+    mine = unknown & Q(look_at__lte=began)
+    return sum(_go(client, known, where, end) for where in (mine & _known_already(), mine))
+
+
+def _known_already() -> Q:
+    """Nothing to ask for: no call is noted, or each is known to have brought nothing about."""
+    calls = Attempt.objects.filter(operation=OuterRef("pk"))
+    return Q(~Exists(calls.filter(~Q(proof__in=NOTHING_EXECUTED) | Q(upstream_action_id__isnull=False))))
+
+
+def _go(client: itcare.Client, known: Known, where: Q, end: float) -> int:
+    """Look at such rows until the end, or until ITCare cannot be asked; answers how many."""
+    looked = 0
     while time.monotonic() < end and looked < PASS_SIZE:
-        held = claim(State.UNCLEAR, State.RUNNING, where=unknown & Q(look_at__lte=began), limit=AT_ONCE)
+        held = claim(State.UNCLEAR, State.RUNNING, where=where, limit=AT_ONCE)
         if not held:
             break
         until = min(end, time.monotonic() + settings.LEASE_SECONDS / 3)

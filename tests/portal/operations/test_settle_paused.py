@@ -16,6 +16,7 @@ from tests.cast import Cast
 from tests.portal.itcare.scripted import answer
 from tests.portal.operations.engine import answering, time_passes
 from tests.portal.operations.needing import bare
+from tests.states.rows import operation as row_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,6 +65,26 @@ def test_so_does_being_asked_to_slow_down_in_the_middle(both: list[Operation], s
     assert [failures for failures, _, _ in waiting()] == [1, 1]
     assert waiting()[1] == (1, False, True)
     assert both[1].pk not in set(Operation.objects.due(State.RUNNING).values_list("pk", flat=True))
+
+
+@pytest.mark.parametrize("begin", [paused, shut])
+def test_what_needs_no_call_is_settled_all_the_same(
+    both: list[Operation], cast: Cast, settings: Settings, begin: Callable[[], None]
+) -> None:
+    refused = bare(cast, name="cluster00003")
+    refused.attempts.update(proof="refused", message="ITCare refused this.")
+    unrecorded = row_of(cast, State.UNCLEAR, kind="resize", name="cluster00004")
+    # Those that have to be asked about have waited longer.
+    Operation.objects.filter(pk__in=[row.pk for row in both]).update(look_at=Now() - timedelta(hours=9))
+    begin()
+    with answering(settings) as api:
+        assert (settle.settle(), api.received) == (3, [])
+    assert list(Operation.objects.order_by("pk").values_list("state", flat=True)) == [
+        *("unclear", "running", "failed", "unclear"),
+    ]
+    concern = Concern.objects.get()
+    assert (concern.operation, concern.situation) == (unrecorded, "stuck")
+    assert waiting()[:2] == [(0, False, True)] * 2
 
 
 def test_a_person_is_told_of_each_when_that_lasts_too_long(both: list[Operation], settings: Settings) -> None:
