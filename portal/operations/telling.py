@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Literal
 
-from portal.operations.acts import in_doubt
+from portal.operations.acts import in_doubt, refused_only
 from portal.operations.cancel import LOSES, SENT_BEFORE, in_time, loses_password
-from portal.operations.models import Action, Attempt, Concern, Operation
-from portal.operations.states import Proof, Reason, State
+from portal.operations.models import Action, Attempt, Concern, Operation, Situation
+from portal.operations.states import NOTHING_EXECUTED, Proof, Reason, State
 from portal.web.facts import Facts, Told, known
 
 
@@ -88,6 +88,11 @@ _FAILURES: Final[Mapping[str, tuple[str, str]]] = {
         "It may have been done after all: look for the cluster, and at how it is now, before you ask again.",
     ),
 }
+# What somebody marked as failed while it waited, where the portal knows itself that nothing was done.
+_ENDED_UNSENT: Final = "It was not sent: somebody ended it while it waited."
+# Where ITCare had refused a call before.
+_NOT_SENT: Final = "It was not sent: "
+_NOT_SENT_AGAIN: Final = "ITCare refused it, and it was not sent again: "
 
 
 def outcome(operation: Operation, attempts: Sequence[Attempt], concerns: Iterable[Concern] = ()) -> Outcome | None:
@@ -162,7 +167,21 @@ def _failed(operation: Operation, attempts: Sequence[Attempt]) -> Outcome:
         title, then = _MISCONFIGURED if redirected else _REFUSALS.get(status or 0, _REFUSED)
     else:
         title, then = _FAILURES.get(operation.reason, ("It failed.", _ASK_AGAIN))
-    return Outcome("bad", title, operation.message.removeprefix(title).strip(), then)
+    if operation.reason == Reason.SETTLED and _known_undone(operation, attempts):
+        title = _ENDED_UNSENT
+    why = operation.message.removeprefix(title).strip()
+    if title.startswith(_NOT_SENT) and refused_only(attempts):
+        title = title.replace(_NOT_SENT, _NOT_SENT_AGAIN, 1)
+    return Outcome("bad", title, why, then)
+
+
+def _known_undone(operation: Operation, attempts: Sequence[Attempt]) -> bool:
+    """Whether nobody had to find out that it was not done: no call of it was executed, and none is forgotten."""
+    if not all(attempt.proof in NOTHING_EXECUTED for attempt in attempts) or operation.upstream_action_id is not None:
+        return False
+    if not attempts and operation.sent_at is not None:
+        return False
+    return not Concern.objects.filter(operation_id=operation.pk, situation=Situation.UNKNOWN_ACTION).exists()
 
 
 def _cancelled(operation: Operation, _: Sequence[Attempt]) -> Outcome:

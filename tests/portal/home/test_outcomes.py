@@ -7,13 +7,17 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from portal.operations import cancel, follow, send, telling
-from portal.operations.models import Attempt, Operation
+from portal.operations.acts import Act
+from portal.operations.models import Attempt, Operation, Situation
 from portal.operations.states import Proof, Reason, State
 from tests.browsing import signed_in
 from tests.cast import Cast, queued, sending
 from tests.markup import Element, Page
+from tests.portal.operations.deciding import acted
 from tests.portal.operations.engine import fault, followed, time_passes
+from tests.portal.operations.needing import concern_of
 from tests.sandbox_server import Sandbox
+from tests.states.rows import operation as row_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -142,6 +146,55 @@ def test_every_reason_of_a_failure_has_its_own_words() -> None:
         "Somebody gave it up, and nobody knows whether it was done.",
         "It may have been done after all: look for the cluster, and at how it is now, before you ask again.",
     )
+
+
+@pytest.mark.parametrize(
+    ("proofs", "situation", "title"),
+    [
+        ([], Situation.UNREACHABLE, "It was not sent: somebody ended it while it waited."),
+        ([Proof.NOT_SENT], Situation.UNREACHABLE, "It was not sent: somebody ended it while it waited."),
+        (
+            [Proof.NOT_SENT, Proof.REFUSED],
+            Situation.UNREACHABLE,
+            "ITCare refused it, and it was not sent again: somebody ended it while it waited.",
+        ),
+        ([], Situation.UNKNOWN_ACTION, "Somebody found out at cegedim.cloud that it was not done."),
+        (
+            [Proof.UNKNOWN, Proof.REFUSED],
+            Situation.UNREACHABLE,
+            "Somebody found out at cegedim.cloud that it was not done.",
+        ),
+    ],
+)
+def test_what_was_marked_as_failed_while_it_waited_says_what_is_known(
+    cast: Cast, proofs: list[Proof], situation: Situation, title: str
+) -> None:
+    operation = queued(cast.developer, cast.approver)
+    for number, proof in enumerate(proofs):
+        operation.attempts.create(number=number, fence=1, proof=proof, ended_at=timezone.now())
+    acted(
+        Act.FAILED,
+        concern_of(operation, situation=situation),
+        cast.approver,
+    )
+    told = page_of(cast, operation.get_absolute_url()).one(id="outcome").text
+    assert told == (
+        f"{title} Marked as failed by approver@example.com: I asked cegedim.cloud."
+        " Ask again, with the same values or others; somebody approves it anew."
+    )
+
+
+def test_a_condition_that_broke_after_a_refusal_is_not_told_as_never_sent(cast: Cast) -> None:
+    operation = row_of(cast, State.FAILED, reason=Reason.CONDITION, message="The network is gone.")
+    attempt = Attempt(proof=Proof.REFUSED)
+    told = [telling.outcome(operation, attempts) for attempts in ([], [attempt])]
+    assert [(outcome.title, outcome.why) for outcome in told if outcome] == [
+        ("It was not sent: when its turn came, a condition no longer held.", "The network is gone."),
+        (
+            "ITCare refused it, and it was not sent again: when its turn came, a condition no longer held.",
+            "The network is gone.",
+        ),
+    ]
 
 
 def test_while_it_is_being_sent_nothing_is_told_of_what_came_of_it(cast: Cast) -> None:
