@@ -200,7 +200,8 @@ def _page(
     status: int = HTTPStatus.OK,
 ) -> HttpResponse:
     workable = _workable(request, concern)
-    shown = evidence.matter(concern, request.user, workable=workable)
+    every = "all" in request.GET
+    shown = evidence.matter(concern, request.user, workable=workable, every=every)
     others = evidence.others(concern)
     rests_on = acts.basis(concern)
     mark = stamp(*shown.marks, *(part for other in others for part in (other.pk, other.status)))
@@ -219,6 +220,8 @@ def _page(
     ]
     context = {
         "matter": shown,
+        # What the page asks for again when it refreshes itself.
+        "asked": "&all" if every else "",
         "others": others,
         "forms": forms,
         "form": form,

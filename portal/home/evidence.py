@@ -22,6 +22,8 @@ PROOFS: Final = {
 }
 # Actions on the same name that the concern does not name, at most.
 OTHERS: Final = 10
+# Actions that can be adopted, at most, where the reader has not asked for all of them.
+CANDIDATES: Final = 20
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,19 @@ class Tried:
 
 @dataclass(frozen=True)
 class Matter:
-    """A concern with everything that a page shows of it; also: what else a decision about its operation settles."""
+    """A concern with everything that a page shows of it.
+
+    Attributes:
+        also: what else a decision about its operation settles.
+        candidates: the actions that can be adopted; of many, those that came first after the call.
+        more: how many further ones there are.
+    """
 
     concern: Concern
     also: list[Concern]
     tried: list[Tried]
     candidates: list[Action]
+    more: int
     taken: list[Action]
     change: Change | None
     cluster: Cluster | None
@@ -83,22 +92,26 @@ def with_evidence(concerns: ConcernQuerySet) -> ConcernQuerySet:
     return joined.prefetch_related(actions, "operation__attempts", "operation__concerns")
 
 
-def matter(concern: Concern, user: User, *, workable: bool) -> Matter:
+def matter(concern: Concern, user: User, *, workable: bool, every: bool = False) -> Matter:
     """Tell a concern, without a query where it was fetched by `with_evidence`.
 
     Args:
         concern: Which one.
         user: Who looks.
         workable: Whether that person may act on it.
+        every: Whether to show all actions that can be adopted, however many.
     """
     operation = concern.operation
     named = list(concern.actions.all())
     free = acts.candidates(concern)
+    first = {action.pk for action in sorted(free, key=lambda action: action.upstream_id)[:CANDIDATES]}
+    shown = free if every else [action for action in free if action.pk in first]
     return Matter(
         concern=concern,
         also=_also(concern),
         tried=[_tried(attempt) for attempt in operation.attempts.all()] if operation else [],
-        candidates=free,
+        candidates=shown,
+        more=len(free) - len(shown),
         taken=[action for action in named if action not in free],
         change=getattr(operation, "change", None),
         cluster=(operation.cluster if operation else None) or concern.cluster,

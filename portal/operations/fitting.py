@@ -16,7 +16,7 @@ from portal.operations.states import NOTHING_EXECUTED, State
 
 # Actions of our own that are looked through for what they teach: the newest, so that the question stays small.
 LEARNED_FROM: Final = 1000
-# Actions of a name that a person is shown, at most: the newest.
+# Actions of a name that a concern names, at most, where all of them are not what a person decides on: the newest.
 MOST_NOTED: Final = 20
 
 

@@ -180,7 +180,7 @@ def ask(operation: Operation, person: Person) -> None:
         LostRaceError: another has the row.
     """
     rows: list[Action] = []
-    with _deciding(operation, lambda: rows.extend(_first_noted(person.actions))):
+    with _deciding(operation, lambda: rows.extend(_all_noted(person.actions))):
         _say(operation, person.message)
         if person.situation == Situation.NOTHING_FOUND:
             Operation.objects.filter(pk=operation.pk).update(searched_at=Now())
@@ -238,7 +238,7 @@ def _blind(operation: Operation, situation: Situation, words: str, fitting: Sequ
             return
         asked = Concern.objects.open().filter(operation=operation, situation__in=SEARCHING)
         if not asked.exclude(situation=situation).exists():
-            rows = _first_noted(fitting)
+            rows = _all_noted(fitting)
             concerns.raise_concern(situation, words, operation=operation, actions=rows)
 
 
@@ -266,9 +266,9 @@ def _say(operation: Operation, words: str) -> None:
     rows.exclude(message=cut(words, 500)).update(message=cut(words, 500), changed_at=Now())
 
 
-def _first_noted(actions: Sequence[itcare.Action]) -> list[Action]:
-    """Write some actions down: those that came first after the call, as its own is likeliest to be among them."""
-    return [_noted(action) for action in in_order(actions)[:MOST_NOTED]]
+def _all_noted(actions: Sequence[itcare.Action]) -> list[Action]:
+    """Write actions down, however many: what was not would be news later, after the person's decision."""
+    return [_noted(action) for action in in_order(actions)]
 
 
 def _noted(action: itcare.Action) -> Action:
