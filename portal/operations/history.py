@@ -1,10 +1,13 @@
 """Reads what ITCare tells of a cluster's past, so that what the portal did not start is seen too (API.md 6)."""
 
+import logging
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
@@ -15,11 +18,16 @@ from portal.operations import relapses
 from portal.operations.actions import note
 from portal.operations.late import heard
 from portal.operations.models import Action, Operation
+from portal.operations.slowing import went_away
 from portal.upstream.client import client as upstream_client
+
+logger = logging.getLogger(__name__)
 
 READ_A_PASS: Final = 10
 # Seconds of a pass: what is left waits for the next one.
 PASS_SECONDS: Final = 30.0
+# After a try: one that a process did not survive is repeated then.
+AGAIN: Final = timedelta(minutes=1)
 INCOMPLETE: Final = "ITCare's list of actions could not be read whole."
 
 
@@ -46,9 +54,32 @@ def read_waiting(*, seconds: float = PASS_SECONDS) -> None:
     for part in waiting()[:READ_A_PASS]:
         if client is not None and time.monotonic() > end:
             break
-        if Part.objects.filter(pk=part.pk, wanted_at=part.wanted_at).update(wanted_at=None):
-            client = client or upstream_client()
+        again = _claimed(part)
+        if again is None:
+            continue
+        client = client or upstream_client()
+        try:
             read(client, part.cluster)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:
+            if went_away(error):
+                raise
+            # One that cannot be written down must not stop the others; it is asked for anew by whoever looks at it.
+            logger.exception("The history of cluster %s could not be read.", part.cluster_id)
+        # Not what was asked for meanwhile: that waits for another reading.
+        Part.objects.filter(pk=part.pk, wanted_at=again).update(wanted_at=None)
+
+
+def _claimed(part: Part) -> datetime | None:
+    """Move the time of the next try on; answers it, or None where another was faster.
+
+    Who waits is not forgotten with a process that dies while it reads: what the history tells may be an alarm.
+    """
+    with transaction.atomic():
+        if not Part.objects.filter(pk=part.pk, wanted_at=part.wanted_at).update(wanted_at=Now() + AGAIN):
+            return None
+        return Part.objects.values_list("wanted_at", flat=True).get(pk=part.pk)
 
 
 def read(client: itcare.Client, cluster: Cluster) -> None:
