@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -17,6 +17,7 @@ from portal.operations import concerns
 from portal.operations.history import foreign
 from portal.operations.locks import lock
 from portal.operations.models import Concern, Operation, Situation
+from portal.operations.slowing import went_away
 from portal.operations.states import UNFINISHED, Proof, State
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,8 @@ def compare() -> int:
         try:
             _compare(operation, cluster)
         except Exception as error:
+            if went_away(error):
+                raise
             # One row that cannot be compared must not stop the others.
             logger.exception("The cluster of operation %s could not be compared.", operation.pk)
             _try_to_put_off(operation, cluster, error)
@@ -85,8 +88,8 @@ def _compare(operation: Operation, cluster: Cluster) -> None:
 def _try_to_put_off(operation: Operation, cluster: Cluster, error: Exception) -> None:
     try:
         _put_off(operation, cluster, error)
-    except Exception:
-        if not connection.is_usable():
+    except Exception as again:
+        if went_away(again):
             raise
         # It stays as it was, and is tried again at the next pass.
         logger.exception("Operation %s could not be put off either.", operation.pk)

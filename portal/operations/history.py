@@ -6,6 +6,7 @@ from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
@@ -16,12 +17,14 @@ from portal.operations import relapses
 from portal.operations.actions import note
 from portal.operations.late import heard
 from portal.operations.models import Action, Operation
-from portal.operations.slowing import Round
+from portal.operations.slowing import NotNow, Round, went_away
 from portal.upstream.client import client as upstream_client
 
 READ_A_PASS: Final = 10
 # Seconds of a pass: what is left waits for the next one.
 PASS_SECONDS: Final = 30.0
+# After a try: one that a process did not survive is repeated then.
+AGAIN: Final = timedelta(minutes=1)
 INCOMPLETE: Final = "ITCare's list of actions could not be read whole."
 NOT_KEPT: Final = "The portal could not keep what ITCare told."
 _ROUND: Final = Round("Part")
@@ -52,10 +55,12 @@ def read_waiting(*, seconds: float = PASS_SECONDS) -> None:
     def read_in_time(part: Part) -> None:
         nonlocal client
         if client is not None and time.monotonic() > end:
-            return
-        if Part.objects.filter(pk=part.pk, wanted_at=part.wanted_at).update(wanted_at=None):
-            client = client or upstream_client()
-            _read_or_say(client, part.cluster)
+            raise NotNow
+        _claim(part)
+        client = client or upstream_client()
+        _read_or_say(client, part.cluster)
+        # Not what was asked for meanwhile: that waits for another reading.
+        Part.objects.filter(pk=part.pk, wanted_at=part.wanted_at).update(wanted_at=None)
 
     _ROUND.go(waiting(), read_in_time, READ_A_PASS)
 
@@ -66,9 +71,25 @@ def _read_or_say(client: itcare.Client, cluster: Cluster) -> None:
         read(client, cluster)
     except SoftTimeLimitExceeded:
         raise
-    except Exception:
-        note_part(cluster, PartName.HISTORY, failed=NOT_KEPT)
+    except Exception as error:
+        if not went_away(error):
+            note_part(cluster, PartName.HISTORY, failed=NOT_KEPT)
         raise
+
+
+def _claim(part: Part) -> None:
+    """Move the time of the next try on.
+
+    Who waits is not forgotten with a process that dies while it reads, nor where something cannot be handled: what the
+    history tells may be an alarm.
+
+    Raises:
+        NotNow: another was faster.
+    """
+    with transaction.atomic():
+        if not Part.objects.filter(pk=part.pk, wanted_at=part.wanted_at).update(wanted_at=Now() + AGAIN):
+            raise NotNow
+        part.refresh_from_db(fields=["wanted_at"])
 
 
 def read(client: itcare.Client, cluster: Cluster) -> None:

@@ -15,6 +15,7 @@ from portal.operations.actions import note
 from portal.operations.concerns import raise_concern
 from portal.operations.locks import lock
 from portal.operations.models import Action, Operation, Situation
+from portal.operations.slowing import went_away
 from portal.operations.states import ENDED, State
 from portal.web.words import cut
 
@@ -29,7 +30,8 @@ def tell(actions: Collection[itcare.Action]) -> int:
     """Raise a concern for each ended operation of which ITCare now tells otherwise; answers how many.
 
     Its action is told to be running although it had ended, or to have ended otherwise than the operation. The operation
-    stays as it is: what holds is for a person to find out. A failure here is logged, and in nobody's way.
+    stays as it is: what holds is for a person to find out. A failure here is logged, and in nobody's way, unless the
+    database is lost: then whoever reads it for a purpose of their own reads it again.
 
     Args:
         actions: As read just now, for whatever purpose: nobody asks ITCare for the action of an ended operation.
@@ -38,7 +40,9 @@ def tell(actions: Collection[itcare.Action]) -> int:
         return _tell_all({action.id: action for action in actions if action.id}) if actions else 0
     except SoftTimeLimitExceeded:
         raise
-    except Exception:
+    except Exception as error:
+        if went_away(error):
+            raise
         logger.exception("Actions of ended operations could not be told.")
         return 0
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import Model, QuerySet
 
 from portal.operations.concerns import keeps_failing, raise_once
@@ -18,6 +18,15 @@ from portal.operations.models import Operation, Situation
 logger = logging.getLogger(__name__)
 
 Row = TypeVar("Row", bound=Model)
+
+
+def went_away(error: Exception) -> bool:
+    """Whether the database was lost, so that nothing is wrong with the row.
+
+    After a commit that was lost Django has connected anew when one looks: then it shows by what PostgreSQL did not say.
+    """
+    lost = isinstance(error, OperationalError) and getattr(error.__cause__, "sqlstate", "") is None
+    return lost or not connection.is_usable()
 
 
 def slow_down(operation: Operation, why: str, seconds: float = 0) -> None:
@@ -42,10 +51,14 @@ def in_nobodys_way(operation: Operation) -> Iterator[None]:
         yield
     except SoftTimeLimitExceeded:
         raise
-    except Exception:
-        if not connection.is_usable():
+    except Exception as error:
+        if went_away(error):
             raise
         logger.exception("Operation %s could not be slowed down, or nobody told of it.", operation.pk)
+
+
+class NotNow(Exception):  # noqa: N818 - nothing went wrong
+    """It was not the row's turn: another has it, or the time is over."""
 
 
 class Round:
@@ -65,7 +78,7 @@ class Round:
 
         Args:
             rows: In the order in which it is to be done.
-            do: What to do.
+            do: What to do; raises `NotNow` where nothing was done, which says nothing of the row.
             most: How many at most.
         """
         resting = [number for number, (_, until) in self._failed.items() if until > self._clock()]
@@ -75,8 +88,10 @@ class Round:
                 do(row)
             except SoftTimeLimitExceeded:
                 raise
+            except NotNow:
+                continue
             except Exception as error:
-                if not connection.is_usable():
+                if went_away(error):
                     raise
                 logger.exception("%s %s could not be handled; the others go on.", self._what, row.pk)
                 failures = self._failed.get(row.pk, (0, 0.0))[0] + 1
@@ -95,7 +110,7 @@ class Round:
                 f"{self._what} {row.pk} ({row}) could not be handled {times} times in a row or more "
                 f"({type(error).__name__}); the log of the sweep says why. It is tried again all the time."
             )
-        except Exception:
-            if not connection.is_usable():
+        except Exception as again:
+            if went_away(again):
                 raise
             logger.exception("Nobody could be told that %s %s keeps failing.", self._what, row.pk)

@@ -37,6 +37,7 @@ class Part:
 
 PARTS: Final = (
     Part("killed at each point, and at pairs of points", ("faults/test_crash_points.py",), 3 * 3600),
+    Part("the sweep's other jobs, killed and cut at each point", ("faults/test_chores.py",), 3600),
     Part(
         "frozen past the lease, cut short by a time limit, killed with a password in hand",
         ("faults/test_frozen.py", "faults/test_time_limits.py", "faults/test_password_of_the_killed.py"),

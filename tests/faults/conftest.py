@@ -18,7 +18,8 @@ def upstream(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, settings: Settings
 ) -> Iterator[sandbox_server.Sandbox]:
     """Run the stand-in ITCare; on the stage empty, and so quick that an action has ended when one looks at it."""
-    options = {"speed": 1_000_000, "clusters": 0} if "the_stage" in request.fixturenames else {"speed": 200}
+    on_stage = {"the_stage", "scenes_here"}.intersection(request.fixturenames)
+    options = {"speed": 1_000_000, "clusters": 0} if on_stage else {"speed": 200}
     with sandbox_server.start(tmp_path_factory.mktemp("sandbox"), **options) as server:
         settings.ITCARE_BASE_URL = server.base_url
         settings.ITCARE_TOKEN_URL = server.token_url
@@ -44,6 +45,12 @@ def the_stage(portal_environment: dict[str, str], upstream: sandbox_server.Sandb
 def scenes(cast: Cast, upstream: sandbox_server.Sandbox, the_stage: Stage) -> Scenes:
     """Make operations for the stage."""
     return Scenes(cast, upstream, the_stage)
+
+
+@pytest.fixture
+def scenes_here(cast: Cast, upstream: sandbox_server.Sandbox) -> Scenes:
+    """Make operations likewise, for steps in this process."""
+    return Scenes(cast, upstream)
 
 
 @pytest.fixture

@@ -70,6 +70,10 @@ class Figures:
             }
         )
 
+    def struck(self, *, points: int = 0, kills: int = 0) -> None:
+        """Count one fault in what is no operation's own course, with the crash points and the kills in it."""
+        self.counts.update({"points x operations": points, "faults": 1, "kills": kills})
+
     def keep(self) -> None:
         """Leave them for the campaign, if one runs."""
         leave(self.counts)

@@ -1,4 +1,4 @@
-"""Cuts what goes over a connection into messages: PostgreSQL's protocol, HTTP/1.1, and anything else as it comes."""
+"""Cuts what goes over a connection into messages: PostgreSQL's protocol, HTTP/1.1, SMTP, anything else as it comes."""
 
 import re
 import struct
@@ -81,6 +81,31 @@ class Http(Framing):
 
     def answered(self, data: bytes) -> Iterator[tuple[bytes, bool]]:
         """Pass the bytes on; the first after a request begin its answer."""
+        begins, self._waiting = self._waiting, False
+        if data:
+            yield data, begins
+
+
+class Smtp(Framing):
+    """SMTP as clients without pipelining speak it: commands, each a line, and the mail after DATA."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._in_mail = False
+        self._waiting = False
+
+    def asked(self, data: bytes) -> Iterator[Message]:
+        """Yield each command, and the mail as one."""
+        self._buffer += data
+        while (end := b"\r\n.\r\n" if self._in_mail else b"\r\n") in self._buffer:
+            whole, _, self._buffer = self._buffer.partition(end)
+            text = "the mail" if self._in_mail else whole.partition(b" ")[0].decode("latin-1").upper()
+            self._in_mail = text == "DATA"
+            self._waiting = True
+            yield Message(text, whole + end, effect=True)
+
+    def answered(self, data: bytes) -> Iterator[tuple[bytes, bool]]:
+        """Pass the bytes on; the first after a command begin its answer."""
         begins, self._waiting = self._waiting, False
         if data:
             yield data, begins

@@ -7,6 +7,7 @@ from typing import Final
 
 OPERATIONS: Final = "tests/portal/operations"
 SENDING: Final = "portal/operations/send.py"
+CHORES: Final = "tests/faults/test_chores.py::test_killed_at_each_point"
 
 
 @dataclass(frozen=True)
@@ -258,6 +259,49 @@ GUARDS: Final = (
             "        failure = judging.of_write(",
         ),
         ("tests/portal/itcare/test_writes.py",),
+    ),
+    Guard(
+        "a comparison is noted together with what is told of it",
+        "a difference of which nobody is told, if the sweep dies in between",
+        Cut(
+            "portal/operations/drift.py",
+            "        _tell(operation, cluster, _difference(operation, cluster, operation.left))\n",
+            "        words = _difference(operation, cluster, operation.left)\n"
+            "        transaction.on_commit(lambda: _tell(operation, cluster, words))\n",
+        ),
+        (CHORES,),
+    ),
+    Guard(
+        "a further action joins an alarm together with its mail",
+        "an action of which nobody is mailed, if the sweep dies in between",
+        Cut(
+            "portal/operations/concerns.py",
+            "        known.update(tell_at=Now(), told_at=None)",
+            "        transaction.on_commit(lambda: known.update(tell_at=Now(), told_at=None))",
+        ),
+        (CHORES,),
+    ),
+    Guard(
+        "who waits for a history is forgotten when it was read",
+        "a history that nobody reads, with the alarm in it, if its reader dies",
+        Cut(
+            "portal/operations/history.py",
+            "        _read_or_say(client, part.cluster)\n",
+            "        Part.objects.filter(pk=part.pk, wanted_at=part.wanted_at).update(wanted_at=None)\n"
+            "        _read_or_say(client, part.cluster)\n",
+        ),
+        ("tests/portal/operations/test_histories.py", CHORES),
+    ),
+    Guard(
+        "a mail is noted when it has left",
+        "a matter of which nobody is told, if the sweep dies while it sends",
+        Cut(
+            "portal/operations/mails.py",
+            "            _mail(concern, people).send()\n",
+            "            Concern.objects.filter(pk=concern.pk, tell_at=again).update(told_at=Now())\n"
+            "            _mail(concern, people).send()\n",
+        ),
+        (CHORES,),
     ),
 )
 

@@ -55,11 +55,13 @@ class Scenes:
     Args:
         cast: Who asks and who agrees.
         upstream: The stand-in ITCare, quick enough that actions end at once.
-        stage: Where steps run.
+        stage: Where steps run, if not in this process.
     """
 
-    def __init__(self, cast: Cast, upstream: Sandbox, stage: Stage) -> None:
-        self.cast, self.upstream, self.stage = cast, upstream, stage
+    def __init__(self, cast: Cast, upstream: Sandbox, stage: Stage | None = None) -> None:
+        self.cast, self.upstream, self._stage = cast, upstream, stage
+        # Writes that no operation made, for the judge.
+        self.besides: list[tuple[str, str]] = []
         self._numbers = itertools.count(7001)
         # All restores read it, and every reading of the inventory meets it.
         placed(upstream, cast.service, SOURCE)
@@ -67,9 +69,19 @@ class Scenes:
         lists.lists_due()
         Sync.objects.update(look_at=Now() + waiting.MINUTE * 1000, read_at=Now())
 
+    @property
+    def stage(self) -> Stage:
+        """Where steps run."""
+        assert self._stage is not None
+        return self._stage
+
+    def number(self) -> int:
+        """One that no cluster has yet."""
+        return next(self._numbers)
+
     def queued(self, kind: str, **changes: str) -> Operation:
         """An approved request."""
-        number = next(self._numbers)
+        number = self.number()
         if kind == "create":
             return self._approved(kind, None, {**form_data(name=f"crash{number}"), **changes})
         play = PLAYS[kind]

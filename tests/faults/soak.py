@@ -15,12 +15,12 @@ from threading import Event, Lock
 import requests
 
 from sandbox import processes
+from tests.faults.choosing import FREE, There, choose
 from tests.faults.outside import calm, judge_deployment
 from tests.faults.switches import ON_READS, ON_WRITES
 from tests.journeys.deployment import Deployment
 from tests.journeys.ways import ANSWERS
 from tests.plain_browser import PlainBrowser
-from tests.portal.catalog.asking import ago
 from tests.running_portal import kill
 from tests.sandbox_server import until
 
@@ -45,24 +45,8 @@ AWAY = (0.0, 3.0)
 # So many people work at once, each with an approver; seconds between what one asks for and the next.
 PEOPLE = 4
 PAUSE = 0.2
-CHANGES: dict[str, dict[str, str]] = {
-    "resize": {"sizing": "4cpu8gb"},
-    "stop": {},
-    "delete": {},
-    "enable_ha": {"replication_lag": "33"},
-    "update_patch_party": {"excluded": "true", "exclusion_reason": "We patch it."},
-    "install_extension": {"dbname": "postgres", "extensions": "hstore"},
-    "start": {},
-    "upgrade": {"target_version": "17"},
-    "restore": {"stop": "BEFORE"},
-}
-# Where the name is typed once more.
-NAMED = ("delete", "restore")
-FREE = """
-    SELECT cluster_id, its.name, its.upstream_id FROM operations_operation AS row
-    JOIN inventory_cluster AS its ON its.id = row.cluster_id
-    WHERE kind = 'create' AND state = 'succeeded' ORDER BY row.id DESC LIMIT 10
-"""
+APPROVED = "approved: "
+BY_KIND = "SELECT kind, state, count(*) FROM operations_operation GROUP BY kind, state ORDER BY kind, state"
 # Settings under which what takes hours shows within a soak.
 QUICK = {
     "SETTLE_GRACE_SECONDS": "20",
@@ -191,15 +175,14 @@ class Soak:
                 both = None
 
     def _ask(self, developer: PlainBrowser, approver: PlainBrowser, number: int, chance: random.Random) -> None:
-        clusters, kind = self.deployment.rows(FREE), "create"
-        if clusters and chance.random() < SOMETIMES:
-            pk, name, _ = chance.choice(clusters)
-            kind = chance.choice(list(CHANGES))
-            developer.open(f"/requests/new/{kind}/?cluster={pk}")
-            typed = {"confirm_name": name} if kind in NAMED else {}
-            if kind == "restore":
-                typed |= {"source_id": str(chance.choice(clusters)[2]), "timestamp": ago(hours=1)}
-            developer.send(f"/requests/new/{kind}/", reason="A soak.", **typed, **CHANGES[kind])
+        free, kind = [There(*row) for row in self.deployment.rows(FREE)], "create"
+        if unseen := [its for its in free if not its.looked_at]:
+            # What can be installed, and to which version it can be brought, is read when somebody looks at it.
+            developer.open(f"/clusters/{chance.choice(unseen).pk}/")
+        if free and chance.random() < SOMETIMES:
+            kind, its, typed = choose(free, self._approved(), chance)
+            developer.open(f"/requests/new/{kind}/?cluster={its.pk}")
+            developer.send(f"/requests/new/{kind}/", reason="A soak.", **typed)
         else:
             developer.open("/requests/new/create/")
             developer.send("/requests/new/create/", **{**ANSWERS, "name": f"soak{number:05}"})
@@ -207,7 +190,11 @@ class Soak:
         developer.send(f"{change}submit/")
         approver.open(change)
         approver.send(f"{change}approve/", comment="Agreed.")
-        self._count(f"approved: {kind}")
+        self._count(f"{APPROVED}{kind}")
+
+    def _approved(self) -> dict[str, int]:
+        with self._counting:
+            return {name.removeprefix(APPROVED): count for name, count in self.figures.items() if APPROVED in name}
 
     # --- afterwards ----------------------------------------------------------------------------------------------
 
@@ -220,6 +207,7 @@ class Soak:
         began = time.monotonic()
         calm(self.deployment)
         took = time.monotonic() - began
+        self.figures.update({f"{kind}: {state}": count for kind, state, count in self.deployment.rows(BY_KIND)})
         for name in list(self._parts):
             if name.startswith(("worker", "sweep")):
                 processes.stop(self._parts.pop(name), signal.SIGTERM)

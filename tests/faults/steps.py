@@ -99,20 +99,20 @@ class Zygote:
 
 
 class Stage:
-    """A zygote between two proxies: one before PostgreSQL, one before the stand-in ITCare."""
+    """A zygote between proxies: one before PostgreSQL, one before the stand-in ITCare, and those of a test's own."""
 
-    def __init__(self, zygote: Zygote, database: Proxy, upstream: Proxy) -> None:
-        self.zygote, self.database, self.upstream = zygote, database, upstream
+    def __init__(self, zygote: Zygote, *proxies: Proxy) -> None:
+        self.zygote, self.proxies = zygote, proxies
 
     @contextmanager
     def watched(self, *watchers: Watcher) -> Iterator[None]:
-        """Tell these of all messages to both servers."""
-        for proxy in (self.database, self.upstream):
+        """Tell these of all messages to the servers."""
+        for proxy in self.proxies:
             proxy.watchers += watchers
         try:
             yield
         finally:
-            for proxy in (self.database, self.upstream):
+            for proxy in self.proxies:
                 for watcher in watchers:
                     proxy.watchers.remove(watcher)
 
@@ -122,13 +122,20 @@ class Stage:
 
 
 @contextmanager
-def stage(environment: Mapping[str, str], upstream: Sandbox, log: Path, **settings: Any) -> Iterator[Stage]:  # noqa: ANN401
+def stage(
+    environment: Mapping[str, str],
+    upstream: Sandbox,
+    log: Path,
+    *others: Proxy,
+    **settings: Any,  # noqa: ANN401
+) -> Iterator[Stage]:
     """Load the portal between proxies.
 
     Args:
         environment: Of the portal, on the test's database.
         upstream: The stand-in ITCare.
         log: Receives what the steps log.
+        others: Further proxies; the settings name their addresses.
         settings: Further variables of the environment.
     """
     database, itcare = urlsplit(environment["DATABASE_URL"]), urlsplit(upstream.root)
@@ -160,6 +167,6 @@ def stage(environment: Mapping[str, str], upstream: Sandbox, log: Path, **settin
             log,
         )
         try:
-            yield Stage(zygote, before_database, before_upstream)
+            yield Stage(zygote, before_database, before_upstream, *others)
         finally:
             zygote.close()

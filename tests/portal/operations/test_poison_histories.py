@@ -38,7 +38,7 @@ def test_one_that_cannot_be_kept_stops_no_other(
     script = [answer(200, [action]) for action in told]
     with refusing("operations_action", "resource_name <> 'poison01'"), answering(settings, *script):
         history.read_waiting()
-    assert notes() == [(True, "", False), (False, history.NOT_KEPT, False), (True, "", False)]
+    assert notes() == [(True, "", False), (False, history.NOT_KEPT, True), (True, "", False)]
     assert sorted(Action.objects.values_list("resource_name", flat=True)) == ["first01", "third01"]
     assert [bool(record.exc_info) for record in caplog.records if record.levelname == "ERROR"] == [True]
     concern = Concern.objects.get()
@@ -49,7 +49,7 @@ def test_one_that_cannot_be_kept_stops_no_other(
 def test_one_that_cannot_even_be_taken_stops_no_other_and_goes_on_waiting(cast: Cast, settings: Settings) -> None:
     _, poison, _ = waits(cast)
     with (
-        refusing("inventory_part", "id <> {} OR wanted_at IS NOT NULL", poison.pk),
+        refusing("inventory_part", "id <> {} OR wanted_at <= now()", poison.pk),
         answering(settings, answer(200, []), answer(200, [])) as api,
     ):
         history.read_waiting()

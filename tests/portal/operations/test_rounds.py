@@ -2,13 +2,16 @@
 
 import pytest
 from django.core import mail
+from django.db import Error, transaction
 from pytest_django import Settings
 
 from portal.operations import concerns, mails
 from portal.operations.acts import Act
 from portal.operations.models import Concern, Operation
-from portal.operations.slowing import Round
+from portal.operations.slowing import NotNow, Round
 from tests.cast import Cast
+from tests.faults.cutting import CUTS, through
+from tests.faults.proxy import Rule, cut
 from tests.portal.operations.deciding import acted
 from tests.portal.operations.poisoning import NAMES
 from tests.states.rows import operation as row_of
@@ -44,6 +47,40 @@ def test_one_that_fails_rests_ever_longer_and_is_done_when_it_can_be(cast: Cast)
     broken[0] = False
     now[0] += 600
     assert rounds.go(due, do) == 3
+
+
+def test_one_whose_turn_it_is_not_is_neither_done_nor_forgiven(cast: Cast, settings: Settings) -> None:
+    settings.STUCK_FAILURES = 2
+    row_of(cast, name="poison01")
+    now, turns = [0.0], [ValueError, NotNow, ValueError]
+    rounds = Round("Operation", clock=lambda: now[0])
+
+    def do(_: Operation) -> None:
+        raise turns.pop(0)
+
+    told = []
+    while turns:
+        assert rounds.go(Operation.objects.all(), do) == 0
+        told.append(Concern.objects.filter(situation="stuck").count())
+        now[0] += 600
+    assert told == [0, 0, 1]
+
+
+@pytest.mark.parametrize("where", ["before each commit", "before each statement"])
+def test_none_rests_because_the_database_was_lost(cast: Cast, where: str) -> None:
+    for name in NAMES:
+        row_of(cast, name=name)
+    rounds, due = Round("Operation"), Operation.objects.filter(message="").order_by("pk")
+
+    def do(row: Operation) -> None:
+        with transaction.atomic():
+            Operation.objects.filter(pk=row.pk).update(message="Done.")
+
+    fits, moment = CUTS[where]
+    with through(Rule(fits, moment, cut, 2)), pytest.raises(Error):
+        rounds.go(due, do)
+    left = due.count()
+    assert (rounds.go(due, do), left > 0, due.count()) == (left, True, 0)
 
 
 def test_one_that_keeps_failing_is_told_once_and_a_further_one_by_another_mail(cast: Cast, settings: Settings) -> None:
