@@ -6,6 +6,7 @@ A job of the sweep.
 import logging
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -21,6 +22,7 @@ from portal.operations.concerns import late_action
 from portal.operations.fitting import Known, first_open, fitting, unaccounted
 from portal.operations.locks import lock
 from portal.operations.models import PORTAL, Action, Concern, Operation, Situation
+from portal.operations.slowing import NotNow, Round
 from portal.operations.states import NOTHING_EXECUTED, State
 from portal.upstream.client import client as upstream_client
 from portal.web.words import some
@@ -32,6 +34,7 @@ A_PASS: Final = 5
 AGAIN_AFTER: Final = timedelta(minutes=10)
 # Seconds of a pass: other work of the sweep waits.
 PASS_SECONDS: Final = 30.0
+_ROUND: Final = Round("Late actions of operation")
 
 
 def watch(*, seconds: float = PASS_SECONDS) -> int:
@@ -43,32 +46,50 @@ def watch(*, seconds: float = PASS_SECONDS) -> int:
     waits = Q(searched_at=None) | Q(searched_at__lte=Now() - AGAIN_AFTER)
     either = Q(pk__in=unaccounted().values("pk")) | Q(pk__in=ends.owed().values("pk"))
     due = Operation.objects.filter(waits, either).order_by(F("searched_at").asc(nulls_first=True), "pk")
-    client, calls, asked, end = None, 0, 0, time.monotonic() + seconds
-    for operation in due[:A_PASS]:
+    this = _Pass(end=time.monotonic() + seconds)
+    _ROUND.go(due, this.judge, A_PASS)
+    return this.asked
+
+
+@dataclass
+class _Pass:
+    """What one pass has asked so far, and whether it is over."""
+
+    end: float
+    client: itcare.Client | None = None
+    calls: int = 0
+    asked: int = 0
+    over: bool = False
+
+    def judge(self, operation: Operation) -> None:
+        """Ask about one, and tell what is to be told of it.
+
+        Raises:
+            NotNow: it was not asked about.
+        """
+        if self.over:
+            raise NotNow
         by_name, by_number = (rows.filter(pk=operation.pk).exists() for rows in (unaccounted(), ends.owed()))
-        calls += by_name + by_number
-        if calls > A_PASS or (asked and time.monotonic() > end):
-            break
+        self.calls += by_name + by_number
+        if self.calls > A_PASS or (self.asked and time.monotonic() > self.end):
+            self.over = True
+            raise NotNow
         # Two sweeps ask once.
         if not Operation.objects.filter(pk=operation.pk, searched_at=operation.searched_at).update(searched_at=Now()):
-            continue
-        client = client or upstream_client()
+            raise NotNow
+        self.client = self.client or upstream_client()
         try:
-            listed = client.actions(resource_name=operation.name).items if by_name else ()
-            own = _own(client, operation, listed) if by_number else None
+            listed = self.client.actions(resource_name=operation.name).items if by_name else ()
+            own = _own(self.client, operation, listed) if by_number else None
         except itcare.ItcareError as error:
             logger.warning("Late actions were not asked for: %s", error.sentence)
-            break
-        asked += 1
-        try:
-            if own is not None:
-                ends.tell(operation, own)
-            if by_name:
-                _tell(operation, listed, Known.learn())
-        except Exception:
-            # One row that cannot be judged must not stop the others.
-            logger.exception("The late actions of operation %s could not be judged.", operation.pk)
-    return asked
+            self.over = True
+            raise NotNow from None
+        self.asked += 1
+        if own is not None:
+            ends.tell(operation, own)
+        if by_name:
+            _tell(operation, listed, Known.learn())
 
 
 def heard(name: str, actions: Iterable[itcare.Action]) -> None:

@@ -18,7 +18,10 @@ from portal.operations.models import Concern, Operation, Situation
 from portal.operations.states import Reason, State
 from tests.cast import Cast
 from tests.faults.transactions import counted
+from tests.portal.itcare.scripted import answer
+from tests.portal.operations.engine import answering
 from tests.portal.operations.needing import bare
+from tests.portal.operations.poisoning import refusing
 from tests.sandbox_server import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,3 +126,26 @@ def test_one_that_shows_up_while_the_mail_leaves_is_mailed_too(cast: Cast, setti
     assert [mails.tell() for _ in range(3)] == [1, 1, 0]
     assert ["178" in message.body for message in mail.outbox] == [False, True]
     assert Concern.objects.get().situation == Situation.LATE_ACTION
+
+
+def test_one_that_cannot_be_judged_is_told_and_stops_no_other(cast: Cast, settings: Settings) -> None:
+    settings.STUCK_FAILURES = 1
+    poison, other = given_up(cast), bare(cast, State.FAILED, name="other01", reason=Reason.GIVEN_UP)
+    actions = [{"id": 90_001, "resourceName": NAME}, {"id": 90_002, "resourceName": "other01"}]
+    with refusing("operations_action", "upstream_id <> 90001"), answering(settings, answer(200, actions)):
+        assert late.watch() == 2
+    asked = dict(Concern.objects.values_list("situation", "operation"))
+    assert asked == {"stuck": None, "late_action": other.pk}
+    words = Concern.objects.get(situation=Situation.STUCK).words
+    assert words.startswith(f"Late actions of operation {poison.pk} ({poison}) could not be handled 1 times in a row")
+
+
+def test_a_pass_that_itcare_refuses_blames_no_row(cast: Cast, settings: Settings) -> None:
+    settings.STUCK_FAILURES = 1
+    for name in (NAME, "other01"):
+        bare(cast, State.FAILED, name=name, reason=Reason.GIVEN_UP)
+    with answering(settings, answer(403)) as api:
+        assert late.watch() == 0
+        assert len(api.received) == 1
+    assert not Concern.objects.exists()
+    assert Operation.objects.filter(searched_at=None).count() == 1
