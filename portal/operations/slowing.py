@@ -108,7 +108,7 @@ class Round:
         try:
             keeps_failing(
                 f"{self._what} {row.pk} ({row}) could not be handled {times} times in a row or more "
-                f"({type(error).__name__}); the log of the sweep says why. It is tried again all the time."
+                f"({type(error).__name__}); the log of the sweep says why. It is tried again by itself."
             )
         except Exception as again:
             if went_away(again):

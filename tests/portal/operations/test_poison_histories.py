@@ -1,6 +1,11 @@
 """Reading the histories that somebody waits for goes past one that cannot be kept; its cluster's page says so."""
 
+import signal
+import socket
+import threading
+
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -55,3 +60,29 @@ def test_one_that_cannot_even_be_taken_stops_no_other_and_goes_on_waiting(cast: 
         history.read_waiting()
         assert len(api.received) == 2
     assert notes() == [(True, "", False), (False, "", True), (True, "", False)]
+
+
+def test_a_worker_whose_time_is_over_blames_no_history(cast: Cast, settings: Settings) -> None:
+    waits(cast)
+
+    def time_is_over(*_: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    def in_vain(connection: socket.socket) -> None:
+        """Never answer who asked, and end the time of it instead, as Celery does: by a signal."""
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        connection.recv(1)
+
+    before = signal.signal(signal.SIGUSR1, time_is_over)
+    try:
+        with answering(settings, in_vain) as api, pytest.raises(SoftTimeLimitExceeded):
+            history.read_waiting()
+        assert len(api.received) == 1
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert notes() == [(False, "", True)] * 3
+    # None rests.
+    Part.objects.update(wanted_at=timezone.now())
+    with answering(settings, answer(200, [])):
+        history.read_waiting()
+    assert notes() == [(True, "", False)] * 3

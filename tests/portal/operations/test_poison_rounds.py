@@ -232,7 +232,7 @@ def test_requests_that_nobody_can_end(
     assert (concern.situation, concern.subject, concern.service) == ("stuck", "The portal itself", None)
     assert concern.words == (
         f"Request {number} (Create poison01) could not be handled 1 times in a row or more (IntegrityError); the log "
-        "of the sweep says why. It is tried again all the time."
+        "of the sweep says why. It is tried again by itself."
     )
     for person, sees in ((cast.administrator, True), (cast.approver, False)):
         page = Page.of(signed_in(person).get("/attention/").content).one("main")
