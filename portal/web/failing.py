@@ -18,7 +18,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         return defaults.bad_request(request, exception)
     if _lost_the_database(exception):
         return HttpResponse(render_to_string("503.html"), status=HTTPStatus.SERVICE_UNAVAILABLE)
-    return HttpResponse(render_to_string("409.html"), status=HTTPStatus.CONFLICT)
+    # Not 409: a page that is open takes that for somebody who was faster. A 401 has to name a way to sign in.
+    return HttpResponse(
+        render_to_string("401.html"), status=HTTPStatus.UNAUTHORIZED, headers={"WWW-Authenticate": "Session"}
+    )
 
 
 def _lost_the_database(exception: BaseException) -> bool:

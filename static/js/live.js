@@ -35,7 +35,8 @@
     }
     const again = polling ? " This page keeps trying by itself." : " Nothing was changed on this page; please try again.";
     const status = event.type === "htmx:responseError" ? event.detail.xhr.status : 0;
-    if (status === 403) complain("You may not do or see this any more. Reload the page to see what you may.");
+    if (status === 401) complain("You were signed out meanwhile. What you sent may be done already: reload the page, sign in and look.");
+    else if (status === 403) complain("You may not do or see this any more. Reload the page to see what you may.");
     else if (status === 404) complain("What this page shows is gone, or no longer yours to see. Reload the page.");
     else if (status === 409) complain("Somebody was faster: this has changed in the meantime. Reload the page to see how it stands.");
     else if (status) complain(`The portal answered with an error (${status}).${again}`);

@@ -181,6 +181,12 @@ def test_a_fragment_moves_speaks_keeps_focus_and_ends(tab: Page, said: list[str]
 def test_a_failing_poll_is_told_once_and_taken_back_when_it_works_again(tab: Page) -> None:
     tab.goto("/live/")
     errors = tab.locator("#errors")
+    for status, words in (
+        (HTTPStatus.UNAUTHORIZED, "You were signed out meanwhile."),
+        (HTTPStatus.CONFLICT, "Somebody was faster"),
+    ):
+        SUBJECT.status = status
+        expect(errors).to_contain_text(words)
     SUBJECT.status = HTTPStatus.INTERNAL_SERVER_ERROR
     expect(errors).to_contain_text("The portal answered with an error (500). This page keeps trying by itself.")
     assert tab.get_by_text("never shown").count() == 0

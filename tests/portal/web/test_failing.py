@@ -33,7 +33,7 @@ def test_a_session_that_ended_meanwhile_is_told_as_that(cast: Cast) -> None:
     cookies = signed_in(cast.developer).cookies
     request = RequestFactory(headers={"Cookie": cookies.output(header="", sep=";")}).get("/")
     answer = answered(SessionMiddleware(view), request)
-    assert answer.status_code == 409
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Session")
     page = Page.of(answer.content).one("main")
     assert page.one("h1").text == "You were signed out meanwhile"
 
