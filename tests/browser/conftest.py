@@ -31,7 +31,9 @@ def browser_of(chromium: Browser, said: list[str]) -> Iterator[SignIn]:
             said.append(f"{message.location.get('url')}: {message.text}")
 
     def open_for(person: str, address: str, **options: Any) -> Page:  # noqa: ANN401 - Playwright's
-        context = chromium.new_context(base_url=address, **{"viewport": {"width": 1280, "height": 800}, **options})
+        # What turns would be drawn sixty times a second.
+        usual: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"}
+        context = chromium.new_context(base_url=address, **{**usual, **options})
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
         tab = context.new_page()

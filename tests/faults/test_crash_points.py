@@ -21,7 +21,7 @@ from tests.faults.table import Row, told
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # Where time is short. Of each step: every so many points of a create, all of its writes, and which other kinds.
-SAMPLES = {"send": 2, "follow": 14, "settle": 11, "sync": 23}
+SAMPLES = {"send": 4, "follow": 21, "settle": 17, "sync": 35}
 OTHERS = ("delete", "resize", "restore")
 PAIRED = ("create", "resize", "restore")
 # A whole campaign splits the pairs of a kind in so many tests, for several processes.
