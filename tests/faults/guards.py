@@ -85,7 +85,7 @@ GUARDS: Final = (
     Guard(
         "the fence of who gives a row back",
         "who was overtaken ends the lease of another",
-        Cut("portal/operations/leases.py", "fence=operation.fence, state=operation.state", "state=operation.state"),
+        Cut("portal/operations/leases.py", "(pk=operation.pk, fence=operation.fence", "(pk=operation.pk"),
         (f"{OPERATIONS}/test_claims.py",),
     ),
     Guard(

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from threading import Event
 from typing import Any
@@ -19,7 +20,7 @@ from pytest_django import Settings
 
 from portal.home.management.commands.sweep import jobs
 from portal.operations import send, settle
-from portal.operations.leases import claim, look_again
+from portal.operations.leases import claim, give_back, hand_back, look_again
 from portal.operations.models import Attempt, Operation
 from portal.operations.states import State
 from portal.operations.sweep import Nudges, once
@@ -79,17 +80,22 @@ def test_a_claim_takes_what_is_due_and_free_the_longest_due_first(cast: Cast) ->
     assert [fences[row.pk] for row in rows] == [1, 1, 2, 2]
 
 
-def test_giving_back_is_for_who_still_holds_it(cast: Cast) -> None:
+@pytest.mark.parametrize(
+    "back",
+    [lambda row: look_again(row, 0), lambda row: give_back([row]), hand_back],
+    ids=["again", "unseen", "as it was"],
+)
+def test_giving_back_is_for_who_still_holds_it(cast: Cast, back: Callable[[Operation], None]) -> None:
     operation = new(cast)
     (old,) = claim(State.QUEUED)
     time_passes()
     claim(State.QUEUED)
     before = Operation.objects.values().get()
-    look_again(old, 0)
+    back(old)
     assert Operation.objects.values().get() == before
     Operation.objects.get().move(State.CANCELLED)
     ended = Operation.objects.get(pk=operation.pk)
-    look_again(ended, 0)
+    back(ended)
     assert Operation.objects.get().look_at is None
 
 
