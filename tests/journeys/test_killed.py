@@ -74,6 +74,7 @@ def test_a_worker_that_is_killed_while_it_sends(
     end_and_judge(portal, upstream)
 
 
+@pytest.mark.campaign
 def test_what_was_lost_stays_unclear_and_is_not_sent_again(
     portal: RunningPortal, running_cast: Cast, upstream: Sandbox
 ) -> None:
@@ -132,6 +133,7 @@ def test_a_sweep_that_is_killed_is_replaced(portal: RunningPortal, running_cast:
         "nothing out of the ordinary",
     )
 )
+@pytest.mark.campaign
 def test_two_sweeps_and_two_workers_send_each_operation_once(
     portal: RunningPortal, running_cast: Cast, upstream: Sandbox
 ) -> None:
